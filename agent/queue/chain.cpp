@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/chain.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+namespace sluice::queue {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* extension = ".sqlite";
+
+// "00000012.sqlite" -> 12.
+std::optional<std::uint64_t> number_of(const fs::path& file) {
+  if (file.extension() != extension) return std::nullopt;
+  const std::string stem = file.stem().string();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
+  return number;
+}
+
+// What packed rows may add to a file and to its log: headers of rows and frames, pages half filled at both
+// ends, and the state's page.
+constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
+  return packed_bytes + packed_bytes / 4 + 16 * 4096;
+}
+
+}  // namespace
+
+Chain::Chain(const Options& options, std::string lane, StateFile& state, std::function<Moment()> now, Log log)
+    : options_(options),
+      lane_(std::move(lane)),
+      folder_(options.directory / lane_),
+      state_(state),
+      now_(std::move(now)),
+      log_(std::move(log)) {}
+
+Segment::Limits Chain::limits() const {
+  // A quarter of a segment, 4 MiB at most: what is gone before it is written back was written once only.
+  constexpr std::uint64_t most = 1000;
+  const std::uint64_t pages = options_.segment_bytes() / static_cast<std::uint64_t>(sqlite::page_bytes) / 4;
+  return {options_.sync, static_cast<int>(std::min(most, pages))};
+}
+
+std::uint64_t Chain::grown_bytes() const {
+  return static_cast<std::uint64_t>(limits().checkpoint_pages) *
+         static_cast<std::uint64_t>(sqlite::page_bytes) * 3 / 4;
+}
+
+fs::path Chain::path_of(std::uint64_t number) const {
+  std::string name = std::to_string(number);
+  constexpr std::size_t digits = 8;
+  if (name.size() < digits) name.insert(0, digits - name.size(), '0');
+  return folder_ / (name + extension);
+}
+
+void Chain::load() {
+  segments_.clear();
+  newest_is_full_ = false;
+  last_ = 0;
+  dropped_.clear();
+  for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
+    if (retired.lane == lane_) unlink(retired.number);
+  }
+  if (!fs::exists(folder_)) return;
+  std::vector<std::uint64_t> numbers;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (const auto number = number_of(entry.path().filename())) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  const Moment now = now_();
+  for (const std::uint64_t number : numbers) {
+    Segment& segment = segments_.emplace_back(path_of(number), number, limits());
+    segment.load(now);
+    last_ = std::max(last_, segment.last());
+    if (number != numbers.back()) segment.close();
+  }
+  measure_newest();
+}
+
+void Chain::measure_newest() {
+  newest_is_full_ = !segments_.empty() && segments_.back().full_bytes() >= options_.segment_bytes();
+}
+
+void Chain::reload() {
+  for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
+    if (retired.lane != lane_ || retired.removed) continue;
+    std::erase_if(segments_, [&](const Segment& segment) { return segment.number() == retired.number; });
+    unlink(retired.number);
+  }
+  const Moment now = now_();
+  // Rows go into the newest only; of the others memory knows everything.
+  if (!segments_.empty()) {
+    segments_.back().load(now);
+    last_ = std::max(last_, segments_.back().last());
+  }
+  measure_newest();
+}
+
+std::uint64_t Chain::first() const {
+  for (const Segment& segment : segments_) {
+    if (segment.first() != 0) return segment.first();
+  }
+  return 0;
+}
+
+Segment* Chain::find(std::uint64_t sequence) {
+  const auto at = std::partition_point(
+      segments_.begin(), segments_.end(),
+      [sequence](const Segment& segment) { return segment.last() != 0 && segment.last() < sequence; });
+  return at != segments_.end() && at->first() != 0 && at->first() <= sequence ? &*at : nullptr;
+}
+
+Segment& Chain::writable() {
+  if (!segments_.empty()) {
+    Segment& newest = segments_.back();
+    // So that age takes the old ones in steps of a sixteenth, however slowly a segment fills.
+    const bool old = options_.max_age.count() > 0 && newest.oldest_written() &&
+                     too_old(*newest.oldest_written(), options_.max_age / 16);
+    if (!newest_is_full_ && !old) return newest;
+    newest.save(true);
+  }
+  if (!fs::exists(folder_)) {
+    fs::create_directories(folder_);
+    sqlite::sync_directory(folder_.parent_path());
+    sqlite::sync_directory(folder_.parent_path().parent_path());
+  }
+  const std::uint64_t highest = segments_.empty() ? 0 : segments_.back().number();
+  const std::uint64_t number = std::max(highest, state_.values().last_segment) + 1;
+  newest_is_full_ = false;
+  return segments_.emplace_back(path_of(number), number, limits());
+}
+
+bool Chain::make_room(std::uint64_t packed_bytes) {
+  const auto fits = [&] {
+    std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
+    for (const Segment& segment : segments_) {
+      // What is in the log only will be in the file as well, once it is written back.
+      total += std::max(segment.bytes(), &segment == &segments_.back()
+                                             ? segment.full_bytes() + grown_by(packed_bytes) +
+                                                   static_cast<std::uint64_t>(limits().checkpoint_pages) *
+                                                       static_cast<std::uint64_t>(sqlite::page_bytes)
+                                             : 0);
+    }
+    return total <= options_.max_bytes;
+  };
+  if (fits()) return true;
+  retire_finished();
+  while (!fits()) {
+    if (options_.when_full == WhenFull::drop_newest || segments_.empty()) return false;
+    drop(0, Way::dropped_by_size);
+  }
+  return true;
+}
+
+void Chain::write(std::span<const Row> rows, std::uint64_t start) {
+  if (rows.empty()) return;
+  Segment& newest = writable();
+  limit_open(&newest);
+  newest.write(rows, start, now_());
+  last_ = newest.last();
+  measure_newest();
+}
+
+std::uint64_t Chain::settle(std::uint64_t first, std::uint64_t last, Way way) {
+  std::uint64_t settled = 0;
+  while (first <= last) {
+    Segment* segment = find(first);
+    if (segment == nullptr) {
+      // Before, between or after the segments: gone already, or never written. The next one that holds some.
+      const auto next = std::partition_point(segments_.begin(), segments_.end(), [first](const Segment& s) {
+        return s.first() == 0 || s.first() < first;
+      });
+      if (next == segments_.end() || next->first() > last) return settled;
+      first = next->first();
+      continue;
+    }
+    const std::uint64_t end = std::min(last, segment->last());
+    settled += segment->settle(first, end, way);
+    first = end + 1;
+  }
+  return settled;
+}
+
+void Chain::save(bool durable) {
+  for (Segment& segment : segments_) {
+    if (!segment.unsaved()) continue;
+    limit_open(&segment);
+    segment.save(durable);
+  }
+}
+
+bool Chain::unsaved() const {
+  return std::any_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.unsaved(); });
+}
+
+std::uint64_t Chain::unsaved_sequences() const {
+  std::uint64_t sum = 0;
+  for (const Segment& segment : segments_) sum += segment.unsaved_sequences();
+  return sum;
+}
+
+std::uint64_t Chain::settle_all(Way way) {
+  std::uint64_t settled = 0;
+  for (Segment& segment : segments_) settled += segment.settle_all(way);
+  return settled;
+}
+
+void Chain::retire_finished() {
+  for (std::size_t i = 0; i < segments_.size();) {
+    const Segment& segment = segments_[i];
+    const bool newest = i + 1 == segments_.size();
+    const bool made_in_vain = segment.last() == 0 && !newest;
+    const bool gone = segment.last() != 0 && segment.counts().stored() == 0;
+    if (made_in_vain || (gone && (!newest || newest_is_full_ || segment.bytes() >= grown_bytes()))) {
+      retire(i, std::nullopt);
+    } else {
+      ++i;
+    }
+  }
+}
+
+void Chain::drop_old() {
+  if (options_.max_age.count() == 0) return;
+  for (std::size_t i = 0; i < segments_.size();) {
+    if (segments_[i].counts().stored() != 0 && too_old(segments_[i].newest(), options_.max_age)) {
+      drop(i, Way::dropped_by_age);
+    } else {
+      ++i;
+    }
+  }
+}
+
+void Chain::drop(std::size_t index, Way way) {
+  const Segment& segment = segments_[index];
+  const std::uint64_t count = segment.counts().stored();
+  const Interval range{segment.first(), segment.last()};
+  if (count > 0) {
+    log_.warn("{} messages dropped, {}: the oldest segment went, up to sequence {}", count,
+              way == Way::dropped_by_age ? "older than max_age" : "max_bytes was reached", range.last);
+  }
+  retire(index, way);
+  dropped_.push_back(range);
+}
+
+// `rest`: the way that what is still stored goes.
+void Chain::retire(std::size_t index, std::optional<Way> rest) {
+  Segment& segment = segments_[index];
+  Counts counts = segment.counts();
+  if (rest) counts[*rest] += counts.stored();
+  const std::uint64_t number = segment.number();
+  state_.retire(lane_, number, counts, last_ + 1);
+  segment.close(false);
+  // Only what was the newest all along takes rows: older ones have been written back.
+  if (index + 1 == segments_.size()) newest_is_full_ = true;
+  segments_.erase(segments_.begin() + static_cast<std::ptrdiff_t>(index));
+  unlink(number);
+}
+
+void Chain::unlink(std::uint64_t number) {
+  sqlite::remove_files(path_of(number));
+  if (fs::exists(folder_)) sqlite::sync_directory(folder_);
+  state_.removed(lane_, number);
+}
+
+bool Chain::read(std::uint64_t after, std::size_t max_rows, std::size_t max_bytes,
+                 std::vector<StoredRow>& out) {
+  const std::size_t before = out.size();
+  std::size_t bytes = 0;
+  for (Segment& segment : segments_) {
+    if (segment.last() <= after || segment.counts().stored() == 0) continue;
+    const std::size_t rows = out.size() - before;
+    if (rows >= max_rows || bytes >= max_bytes) return false;
+    limit_open(&segment);
+    const std::size_t from = out.size();
+    if (!segment.read(after, max_rows - rows, max_bytes - bytes, out)) return false;
+    for (std::size_t i = from; i < out.size(); ++i) bytes += out[i].data.size();
+  }
+  return true;
+}
+
+std::optional<StoredRow> Chain::read_one(std::uint64_t sequence) {
+  Segment* segment = find(sequence);
+  if (segment == nullptr) return std::nullopt;
+  limit_open(segment);
+  return segment->read_one(sequence);
+}
+
+// Each open file costs memory: the newest, the one in use and those next to it in age may stay open.
+void Chain::limit_open(const Segment* used) {
+  std::size_t others = 0;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    if (segment == segments_.rbegin() || &*segment == used || !segment->is_open()) continue;
+    if (++others > max_open - 2) segment->close();
+  }
+}
+
+bool Chain::too_old(const Moment& moment, Nanoseconds limit) const {
+  const Moment now = now_();
+  if (moment.boot == now.boot) return now.monotonic_ns - moment.monotonic_ns > limit.count();
+  // A clock that nobody has set proves nothing.
+  return moment.synchronised && now.synchronised && now.wall_ns - moment.wall_ns > limit.count();
+}
+
+void Chain::close() {
+  for (Segment& segment : segments_) segment.close();
+}
+
+Counts Chain::counts() const {
+  Counts counts;
+  for (const Segment& segment : segments_) counts += segment.counts();
+  return counts;
+}
+
+std::uint64_t Chain::bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Segment& segment : segments_) bytes += segment.bytes();
+  return bytes;
+}
+
+}  // namespace sluice::queue

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/dead_letters.hpp"
+
+namespace sluice::queue {
+namespace {
+
+constexpr const char* schema =
+    "CREATE TABLE letters(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL,"
+    " reason TEXT NOT NULL, time INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE removed(count INTEGER NOT NULL);"
+    "INSERT INTO removed VALUES(0);";
+
+// What a row costs beside its texts and data.
+constexpr std::uint64_t row_bytes = 64;
+
+constexpr sqlite::Settings settings{.create = true,
+                                    .sync = Sync::full,
+                                    .cache_kib = 64,
+                                    .checkpoint_pages = 64,
+                                    .max_pages = 0,
+                                    .user_version = 1,
+                                    .schema = schema};
+
+constexpr const char* size_sql =
+    "SELECT coalesce(sum(length(id) + length(topic) + length(reason) + length(data)), 0) FROM letters";
+
+}  // namespace
+
+void DeadLetters::load() {
+  count_ = data_bytes_ = removed_ = bytes_ = 0;
+  if (!std::filesystem::exists(file_)) return;
+  sqlite::Connection connection(file_, settings);
+  measure(connection);
+}
+
+void DeadLetters::measure(sqlite::Connection& connection) {
+  count_ = static_cast<std::uint64_t>(connection.number("SELECT count(*) FROM letters"));
+  data_bytes_ = static_cast<std::uint64_t>(connection.number(size_sql)) + count_ * row_bytes;
+  removed_ = static_cast<std::uint64_t>(connection.number("SELECT count FROM removed"));
+  bytes_ = sqlite::bytes_on_disk(file_);
+}
+
+void DeadLetters::add(std::span<const Letter> letters) {
+  sqlite::Connection connection(file_, settings);
+  {
+    sqlite::Transaction transaction(connection);
+    sqlite::Statement insert(connection,
+                             "INSERT OR REPLACE INTO letters(id, topic, reason, time, data)"
+                             " VALUES(?1, ?2, ?3, ?4, ?5)");
+    for (const Letter& letter : letters) {
+      insert.bind_text(1, letter.id).bind_text(2, letter.topic).bind_text(3, letter.reason);
+      insert.bind(4, letter.time_ns).bind_blob(5, letter.data).run();
+    }
+    measure(connection);
+    std::uint64_t excess = 0;
+    sqlite::Statement oldest(connection,
+                             "SELECT number, length(id) + length(topic) + length(reason) + length(data)"
+                             " FROM letters ORDER BY number");
+    std::int64_t remove_to = 0;
+    for (std::uint64_t kept = count_, bytes = data_bytes_; kept > max_letters || bytes > max_bytes;) {
+      if (!oldest.step()) break;
+      remove_to = oldest.number(0);
+      bytes -= oldest.unsigned_number(1) + row_bytes;
+      --kept;
+      ++excess;
+    }
+    oldest.reset();
+    if (excess > 0) {
+      sqlite::Statement remove(connection, "DELETE FROM letters WHERE number <= ?1");
+      remove.bind(1, remove_to).run();
+      sqlite::Statement counted(connection, "UPDATE removed SET count = count + ?1");
+      counted.bind(1, excess).run();
+    }
+    transaction.commit();
+  }
+  measure(connection);
+}
+
+std::vector<DeadLetters::Letter> DeadLetters::read(std::size_t skip, std::size_t max) {
+  std::vector<Letter> letters;
+  if (!std::filesystem::exists(file_)) return letters;
+  sqlite::Connection connection(file_, settings);
+  sqlite::Statement select(
+      connection, "SELECT id, topic, reason, time, data FROM letters ORDER BY number LIMIT ?1 OFFSET ?2");
+  select.bind(1, static_cast<std::uint64_t>(max)).bind(2, static_cast<std::uint64_t>(skip));
+  while (select.step()) {
+    letters.push_back({std::string(select.blob(0)), std::string(select.blob(1)), std::string(select.blob(2)),
+                       select.number(3), std::string(select.blob(4))});
+  }
+  return letters;
+}
+
+}  // namespace sluice::queue

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What could not be delivered, kept for the user in dead_letters.sqlite, bounded: beyond the bound the oldest
+// go, counted. Owned by the queue, used by the storage thread. The file is opened for each use that needs it.
+//
+// user_version 1: letters(number, id, topic, reason, time, data = pack(delivery)), removed(count).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "queue/sqlite.hpp"
+
+namespace sluice::queue {
+
+class DeadLetters {
+ public:
+  static constexpr std::uint64_t max_letters = 10'000;
+  static constexpr std::uint64_t max_bytes = std::uint64_t{16} << 20U;
+
+  struct Letter {
+    std::string id;
+    std::string topic;
+    std::string reason;
+    std::int64_t time_ns = 0;
+    std::string data;
+  };
+
+  explicit DeadLetters(std::filesystem::path file) : file_(std::move(file)) {}
+
+  /// Counts what is there. Throws sqlite::Error, FormatError.
+  void load();
+  /// Durable when it returns. A letter whose id is there already replaces it.
+  void add(std::span<const Letter> letters);
+  std::vector<Letter> read(std::size_t skip, std::size_t max);
+
+  std::uint64_t count() const { return count_; }
+  std::uint64_t removed() const { return removed_; }  ///< because of the bound, since ever
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  void measure(sqlite::Connection& connection);
+
+  std::filesystem::path file_;
+  std::uint64_t count_ = 0;
+  std::uint64_t data_bytes_ = 0;
+  std::uint64_t removed_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace sluice::queue

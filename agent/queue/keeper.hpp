@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a queue does on the storage thread: writes from the tail into the chain what is due, settles there what
+// has been acknowledged, reads ahead for the reader, retires segments, and holds on through failures of the
+// disk. Owned by the queue. Every function but stats() belongs to the storage thread.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "base/log.hpp"
+#include "queue/chain.hpp"
+#include "queue/dead_letters.hpp"
+#include "queue/options.hpp"
+#include "queue/state_file.hpp"
+#include "queue/stats.hpp"
+#include "queue/storage.hpp"
+#include "queue/tail.hpp"
+
+namespace sluice::queue {
+
+class Keeper final : public StorageClient {
+ public:
+  /// `ready` is called when the reader may find something again.
+  Keeper(const Storage& storage, Options options, Tail& tail, std::function<void()> ready, Log log);
+
+  /// Opens the files. Throws FormatError; other failures are kept as the queue's problem, and tried again.
+  /// With `begin_start` the number of a new start is committed before anything can be taken.
+  void open(bool begin_start);
+
+  Nanoseconds work() noexcept override;
+  void finish() noexcept override;
+  bool finished_well() const { return finished_well_; }
+
+  /// Writes everything accepted until now, and what is gone. Throws.
+  void flush();
+  std::vector<Stored> read(std::uint64_t after, std::size_t max);
+  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
+  std::uint64_t drop(const std::vector<std::uint64_t>& sequences);
+  std::uint64_t drop_all();
+  /// Begins a verification; then each of `segments()` is verified, so that nothing waits for all of them.
+  Verification verify_totals();
+  std::vector<std::uint64_t> segments();
+  void verify_segment(std::uint64_t number, Verification& verification);
+
+  Stats stats() const;  ///< any thread
+
+ private:
+  // Something that fails for now: said once, tried again after a while.
+  struct Trouble {
+    bool on = false;
+    std::string text;
+    Nanoseconds retry_at{0};
+    Backoff backoff{std::chrono::milliseconds(200), std::chrono::seconds(5)};
+  };
+
+  template <typename Step>
+  void attempt(Trouble& trouble, const char* what, Nanoseconds now, const Step& step) noexcept;
+  void need_open() const;
+  void load(bool begin_start);
+  void recover();
+  void settle();
+  void settle_dead();
+  bool write_due(Nanoseconds now);
+  void drop_due(Nanoseconds now);
+  void forget_dropped();
+  void look_after_files(Nanoseconds now);
+  void read_ahead();
+  void put_aside(const StoredRow& row, const std::string& reason);
+  std::optional<std::int64_t> oldest_time();
+  void publish();
+  Moment moment() const;
+
+  const Storage& storage_;
+  const Options options_;
+  Tail& tail_;
+  const std::function<void()> ready_;
+  Log log_;
+  StateFile state_;
+  DeadLetters dead_letters_;
+  Chain chain_;
+
+  bool begin_start_ = false;
+  bool open_ = false;
+  bool stale_ = false;  // a transaction failed: what is on disk has to be read again
+  bool disk_full_ = false;
+  bool finished_ = false;
+  bool finished_well_ = true;
+  std::uint64_t start_ = 0;
+  std::uint64_t dropped_newest_before_ = 0;  // what the state file brought along
+  Trouble writing_;
+  Trouble reading_;
+  Nanoseconds full_retry_at_{0};
+  Nanoseconds looked_at_{0};
+  std::optional<std::int64_t> oldest_;
+  std::string packed_;  // reused by every transaction
+
+  mutable std::mutex mutex_;
+  Stats published_;  // guarded by mutex_
+};
+
+}  // namespace sluice::queue

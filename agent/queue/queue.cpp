@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/queue.hpp"
+
+#include <utility>
+
+#include "queue/keeper.hpp"
+#include "queue/tail.hpp"
+
+namespace sluice::queue {
+
+Queue::Queue(Storage& storage, Options options, Log log, Use use)
+    : storage_(storage),
+      tail_(std::make_unique<Tail>(
+          Tail::Limits{options.memory, options.persist_after, options.commit_interval})),
+      keeper_(std::make_unique<Keeper>(
+          storage, std::move(options), *tail_, [this] { ready(); }, std::move(log))) {
+  if (use == Use::inspect) tail_->close();
+  storage_.execute([&] { keeper_->open(use == Use::run); });
+  storage_.add(*keeper_);
+}
+
+Queue::~Queue() {
+  stop();
+}
+
+void Queue::ready() const {
+  if (on_ready_) on_ready_();
+}
+
+Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
+  Tail::Released released;
+  const std::size_t bytes = footprint(delivery);
+  const Tail::Appended appended =
+      tail_->append(delivery, bytes, until_committed, storage_.clock().monotonic(), released);
+  if (appended.ready) ready();
+  if (appended.write_by) storage_.wake_by(*appended.write_by);
+  return appended.push;
+}
+
+bool Queue::has_room(std::size_t bytes) const {
+  return tail_->has_room(bytes);
+}
+
+bool Queue::wait_room(std::chrono::nanoseconds timeout) {
+  return tail_->wait_room(timeout);
+}
+
+std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max) {
+  Tail::Released released;
+  bool read_ahead = false;
+  std::vector<Tail::Taken> taken = tail_->take(max, read_ahead, released);
+  if (read_ahead) storage_.wake();
+  for (Tail::Taken& one : taken) {
+    out.push_back({one.sequence, std::to_string(one.start) + '/' + std::to_string(one.sequence),
+                   std::move(one.delivery), one.replayed});
+  }
+  return taken.size();
+}
+
+void Queue::acknowledge(std::uint64_t sequence) {
+  Tail::Released released;
+  if (tail_->settle(sequence, Way::acknowledged, {}, released)) storage_.wake();
+}
+
+void Queue::dead_letter(std::uint64_t sequence, std::string reason) {
+  Tail::Released released;
+  if (tail_->settle(sequence, Way::dead_lettered, std::move(reason), released)) storage_.wake();
+}
+
+void Queue::expire(std::uint64_t sequence) {
+  Tail::Released released;
+  if (tail_->settle(sequence, Way::expired, {}, released)) storage_.wake();
+}
+
+void Queue::on_ready(std::function<void()> call) {
+  on_ready_ = std::move(call);
+}
+
+Stats Queue::stats() const {
+  return keeper_->stats();
+}
+
+std::vector<Stored> Queue::read(std::uint64_t after_sequence, std::size_t max) {
+  std::vector<Stored> stored;
+  storage_.execute([&] { stored = keeper_->read(after_sequence, max); });
+  return stored;
+}
+
+std::vector<DeadLetter> Queue::read_dead_letters(std::size_t skip, std::size_t max) {
+  std::vector<DeadLetter> letters;
+  storage_.execute([&] { letters = keeper_->read_dead_letters(skip, max); });
+  return letters;
+}
+
+std::uint64_t Queue::drop(const std::function<bool(const Stored&)>& which) {
+  // What is in memory only is to be dropped too; where the disk refuses it, what is stored still can be.
+  try {
+    flush();
+  } catch (const std::runtime_error&) {
+  }
+  std::uint64_t dropped = 0;
+  if (!which) {
+    storage_.execute([&] { dropped = keeper_->drop_all(); });
+    return dropped;
+  }
+  // In portions, so that the storage thread serves the others in between.
+  constexpr std::size_t portion = 500;
+  std::uint64_t after = 0;
+  while (true) {
+    const std::vector<Stored> stored = read(after, portion);
+    if (stored.empty()) return dropped;
+    after = stored.back().sequence;
+    std::vector<std::uint64_t> chosen;
+    for (const Stored& message : stored) {
+      if (which(message)) chosen.push_back(message.sequence);
+    }
+    if (chosen.empty()) continue;
+    storage_.execute([&] { dropped += keeper_->drop(chosen); });
+  }
+}
+
+Verification Queue::verify() {
+  Verification verification;
+  std::vector<std::uint64_t> segments;
+  storage_.execute([&] {
+    verification = keeper_->verify_totals();
+    segments = keeper_->segments();
+  });
+  for (const std::uint64_t number : segments) {
+    storage_.execute([&] { keeper_->verify_segment(number, verification); });
+  }
+  if (!verification.ledger.balanced()) {
+    const Counts& counts = verification.ledger.counts;
+    verification.differences.push_back("committed " + std::to_string(counts.committed) + " is not " +
+                                       std::to_string(counts.gone()) + " gone and " +
+                                       std::to_string(verification.ledger.stored) + " stored");
+  }
+  return verification;
+}
+
+void Queue::flush() {
+  storage_.execute([&] { keeper_->flush(); });
+}
+
+bool Queue::stop() {
+  std::call_once(stopped_, [this] {
+    tail_->close();
+    try {
+      storage_.execute([&] { keeper_->finish(); });
+    } catch (const std::logic_error&) {
+      // The storage has been stopped, and has finished this queue.
+    }
+    storage_.remove(*keeper_);
+  });
+  return keeper_->finished_well();
+}
+
+}  // namespace sluice::queue

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store-and-forward for one destination: takes deliveries in, keeps them in memory and on disk until their
+// acknowledgement, and hands them out in order. Owned by the agent; the storage outlives it.
+//
+// Committed: written to disk in a finished transaction. From then on a message leaves in one of the counted
+// ways only (ledger.hpp). docs of the files: chain.hpp, segment.hpp, state_file.hpp, dead_letters.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/mailbox.hpp"
+#include "base/message.hpp"
+#include "queue/format_error.hpp"
+#include "queue/ledger.hpp"
+#include "queue/options.hpp"
+#include "queue/stats.hpp"
+#include "queue/storage.hpp"
+
+namespace sluice::queue {
+
+/// A delivery handed to the forwarder.
+struct Outgoing {
+  std::uint64_t sequence = 0;
+  std::string id;  ///< "start/sequence": never used twice in this queue
+  Delivery delivery;
+  bool replayed = false;  ///< read back from disk
+};
+
+enum class Use : std::uint8_t {
+  run,     ///< the agent: begins a new start, accepts messages
+  inspect  ///< the command line with the agent stopped: creates nothing, accepts nothing; read, drop, verify
+};
+
+class Tail;
+class Keeper;
+
+class Queue {
+ public:
+  /// Opens the files, on the storage thread, without reading the backlog. Where the disk fails the queue
+  /// begins degraded and goes on trying. Throws FormatError.
+  Queue(Storage& storage, Options options, Log log, Use use = Use::run);
+  ~Queue();  ///< stops
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  /// From any thread; never waits for the disk. On `full` (no memory left) and `closed` the delivery is left
+  /// as it was. `until_committed` is let go when the message is committed, or has left the queue without
+  /// (acknowledged, dead-lettered, expired): its last owner's deleter is the answer to emit_durable. With it, and with
+  /// priority high, the message is committed at once; it is then never dropped for want of disk space before
+  /// it is committed: `full` is answered instead. Keep an owner of your own
+  /// until append() has answered, since what is refused is let go too. After stop() has begun it says nothing.
+  Push append(Delivery&& delivery, std::shared_ptr<void> until_committed = nullptr);
+
+  /// Whether append() would take a delivery of that footprint now. Any thread.
+  bool has_room(std::size_t bytes) const;
+  /// Waits until anything could be appended; false: time-out, or closed. Any thread.
+  bool wait_room(std::chrono::nanoseconds timeout);
+
+  // The forwarder's thread; none waits for the disk, not even for a commit in its fsync.
+
+  /// Appends up to `max` deliveries to `out`: the next ones not yet taken, in order. Answers how many. Each
+  /// is handed out once a start: the caller keeps it until one of the three below.
+  std::size_t take(std::vector<Outgoing>& out, std::size_t max);
+  /// Each sequence once and for good; what is not known, or gone already, is ignored.
+  void acknowledge(std::uint64_t sequence);
+  void dead_letter(std::uint64_t sequence, std::string reason);
+  void expire(std::uint64_t sequence);
+
+  /// `call` is called when take() may give something after it gave nothing: by any thread, without locks,
+  /// briefly. Set before the first append.
+  void on_ready(std::function<void()> call);
+
+  /// Any thread; never waits for the disk.
+  Stats stats() const;
+
+  // Any thread but the storage's; they wait for the disk, and throw std::runtime_error (sqlite::Error).
+
+  /// Up to `max` stored messages after that sequence, in order.
+  std::vector<Stored> read(std::uint64_t after_sequence, std::size_t max);
+  /// Up to `max` dead letters after the first `skip`, oldest first.
+  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
+  /// Drops what `which` chooses of everything that is kept, all without it: the number dropped. What the
+  /// forwarder has taken may still be delivered.
+  std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
+  /// Counts everything again and compares.
+  Verification verify();
+  /// Commits everything that is not acknowledged, and what was acknowledged.
+  void flush();
+
+  /// Accepts nothing more, writes everything that is not acknowledged and what was, and closes the files.
+  /// False: the disk refused, what was only in memory is lost. Later calls do nothing.
+  bool stop();
+
+ private:
+  void ready() const;
+
+  Storage& storage_;
+  const std::unique_ptr<Tail> tail_;      // in memory
+  const std::unique_ptr<Keeper> keeper_;  // on the storage thread
+  std::function<void()> on_ready_;        // constant from the first append on
+  std::once_flag stopped_;
+};
+
+}  // namespace sluice::queue

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite, owned and checked: every call that fails becomes an Error with SQLite's text and the file's name.
+// For the storage thread: a connection is made, used and closed by one thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "queue/options.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace sluice::queue::sqlite {
+
+class Error : public std::runtime_error {
+ public:
+  Error(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  int code() const { return code_; }  ///< SQLite's extended result code
+
+ private:
+  int code_;
+};
+
+/// The number that makes a file ours ("SLUC"), and the format that this program writes.
+inline constexpr std::int64_t application_id = 0x534C5543;
+
+struct Settings {
+  bool create = true;  ///< false: a missing file is an Error
+  Sync sync = Sync::full;
+  int cache_kib = 64;
+  int checkpoint_pages = 1000;
+  std::int64_t max_pages = 0;     ///< 0 = no limit
+  std::int64_t user_version = 1;  ///< of the format; a file with a higher one is refused
+  const char* schema = "";        ///< run in a new file
+};
+
+inline constexpr std::int64_t page_bytes = 4096;
+
+class Connection {
+ public:
+  /// Opens for exclusive use, in WAL mode. A new file gets the schema, the application's and the format's
+  /// number. Throws Error, and FormatError for a later or foreign file, which is left as it was.
+  Connection(std::filesystem::path file, const Settings& settings);
+
+  void execute(const char* sql);
+  std::int64_t number(const char* sql);  ///< the first column of the first row; 0 without rows
+  std::string text(const char* sql);     ///< the same; empty without rows
+  void set_sync(Sync sync);
+  /// Nothing is written back when it is closed: for a file that is to be removed.
+  void discard_on_close();
+  bool created() const { return created_; }
+
+  const std::filesystem::path& file() const { return file_; }
+  sqlite3* handle() const { return handle_.get(); }
+  /// Throws Error for what the handle says of the last call.
+  [[noreturn]] void fail(const char* doing) const;
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const;
+  };
+  bool begin(const Settings& settings);
+  void make(const Settings& settings);
+
+  std::filesystem::path file_;
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::optional<Sync> sync_;
+  bool created_ = false;
+};
+
+/// A prepared statement. Text and blobs that are bound stay the caller's until reset(); columns that are
+/// blobs end with the next step() or reset().
+class Statement {
+ public:
+  Statement(Connection& connection, const char* sql);
+
+  Statement& bind(int index, std::int64_t number);
+  Statement& bind(int index, std::uint64_t number) { return bind(index, static_cast<std::int64_t>(number)); }
+  Statement& bind_blob(int index, std::string_view bytes);
+  Statement& bind_text(int index, std::string_view text);
+
+  bool step();  ///< true: there is a row
+  void run();   ///< to the end, then reset
+  void reset() noexcept;
+
+  std::int64_t number(int column) const;
+  std::uint64_t unsigned_number(int column) const { return static_cast<std::uint64_t>(number(column)); }
+  std::string_view blob(int column) const;
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  Connection& connection_;
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// Resets a statement at the end of a scope: an open reader would hold up checkpoints.
+class ResetAtEnd {
+ public:
+  explicit ResetAtEnd(Statement& statement) : statement_(statement) {}
+  ~ResetAtEnd() { statement_.reset(); }
+  ResetAtEnd(const ResetAtEnd&) = delete;
+  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
+
+ private:
+  Statement& statement_;
+};
+
+/// Rolled back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Connection& connection);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Connection& connection_;
+  bool open_ = true;
+};
+
+/// Bytes on disk of a database and its write-ahead log; 0 for what is not there.
+std::uint64_t bytes_on_disk(const std::filesystem::path& file);
+/// Removes a database and what SQLite keeps beside it. Throws std::system_error.
+void remove_files(const std::filesystem::path& file);
+/// Makes new and removed names in a directory durable. Throws std::system_error.
+void sync_directory(const std::filesystem::path& directory);
+
+}  // namespace sluice::queue::sqlite

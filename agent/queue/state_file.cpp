@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/state_file.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace sluice::queue {
+namespace {
+
+constexpr const char* schema =
+    "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), start INTEGER NOT NULL,"
+    " next_sequence INTEGER NOT NULL, last_segment INTEGER NOT NULL, dropped_newest INTEGER NOT NULL,"
+    " committed INTEGER NOT NULL, acknowledged INTEGER NOT NULL, dead_lettered INTEGER NOT NULL,"
+    " expired INTEGER NOT NULL, dropped_by_size INTEGER NOT NULL, dropped_by_age INTEGER NOT NULL,"
+    " dropped_by_user INTEGER NOT NULL, superseded INTEGER NOT NULL, quarantined INTEGER NOT NULL);"
+    "CREATE TABLE retired(lane TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(lane, number))"
+    " WITHOUT ROWID;";
+
+constexpr sqlite::Settings settings{.create = true,
+                                    .sync = Sync::full,
+                                    .cache_kib = 32,
+                                    .checkpoint_pages = 64,
+                                    .max_pages = 0,
+                                    .user_version = 1,
+                                    .schema = schema};
+
+}  // namespace
+
+sqlite::Connection& StateFile::open() {
+  if (!connection_) connection_ = std::make_unique<sqlite::Connection>(file_, settings);
+  return *connection_;
+}
+
+void StateFile::load() {
+  values_ = {};
+  unfinished_.clear();
+  if (!std::filesystem::exists(file_)) return;
+  sqlite::Connection& connection = open();
+  sqlite::Statement row(connection,
+                        "SELECT start, next_sequence, last_segment, dropped_newest, committed, acknowledged,"
+                        " dead_lettered, expired, dropped_by_size, dropped_by_age, dropped_by_user,"
+                        " superseded, quarantined FROM state");
+  if (row.step()) {
+    values_.start = row.unsigned_number(0);
+    values_.next_sequence = row.unsigned_number(1);
+    values_.last_segment = row.unsigned_number(2);
+    values_.dropped_newest = row.unsigned_number(3);
+    values_.retired.committed = row.unsigned_number(4);
+    for (std::size_t i = 0; i < way_count; ++i) {
+      values_.retired.ways[i] = row.unsigned_number(static_cast<int>(5 + i));
+    }
+  }
+  row.reset();
+  sqlite::Statement retired(connection, "SELECT lane, number FROM retired");
+  while (retired.step()) {
+    unfinished_.push_back({std::string(retired.blob(0)), retired.unsigned_number(1), false});
+  }
+}
+
+void StateFile::write(const Values& values) {
+  sqlite::Statement statement(
+      open(),
+      "INSERT INTO state VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+      " ON CONFLICT(one) DO UPDATE SET start = ?1, next_sequence = ?2, last_segment = ?3,"
+      " dropped_newest = ?4, committed = ?5, acknowledged = ?6, dead_lettered = ?7, expired = ?8,"
+      " dropped_by_size = ?9, dropped_by_age = ?10, dropped_by_user = ?11, superseded = ?12,"
+      " quarantined = ?13");
+  statement.bind(1, values.start).bind(2, values.next_sequence).bind(3, values.last_segment);
+  statement.bind(4, values.dropped_newest).bind(5, values.retired.committed);
+  for (std::size_t i = 0; i < way_count; ++i) statement.bind(static_cast<int>(6 + i), values.retired.ways[i]);
+  statement.run();
+}
+
+void StateFile::begin_start(std::uint64_t start, std::uint64_t next_sequence) {
+  Values values = values_;
+  values.start = start;
+  values.next_sequence = std::max(values.next_sequence, next_sequence);
+  write(values);
+  values_ = values;
+}
+
+void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts& counts,
+                       std::uint64_t next_sequence) {
+  Values values = values_;
+  values.next_sequence = std::max(values.next_sequence, next_sequence);
+  values.last_segment = std::max(values.last_segment, number);
+  values.retired += counts;
+  sqlite::Transaction transaction(open());
+  write(values);
+  sqlite::Statement insert(open(), "INSERT INTO retired VALUES(?1, ?2)");
+  insert.bind_text(1, lane).bind(2, number).run();
+  sqlite::Statement remove(open(), "DELETE FROM retired WHERE lane = ?1 AND number = ?2");
+  for (const Retired& retired : unfinished_) {
+    if (retired.removed) remove.bind_text(1, retired.lane).bind(2, retired.number).run();
+  }
+  transaction.commit();
+  values_ = values;
+  std::erase_if(unfinished_, [](const Retired& retired) { return retired.removed; });
+  unfinished_.push_back({std::string(lane), number, false});
+}
+
+void StateFile::removed(std::string_view lane, std::uint64_t number) {
+  for (Retired& retired : unfinished_) {
+    if (retired.lane == lane && retired.number == number) retired.removed = true;
+  }
+}
+
+void StateFile::save(std::uint64_t next_sequence, std::uint64_t dropped_newest) {
+  Values values = values_;
+  values.next_sequence = std::max(values.next_sequence, next_sequence);
+  values.dropped_newest = dropped_newest;
+  write(values);
+  values_ = values;
+}
+
+}  // namespace sluice::queue

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue's own file, state.sqlite: the number of the current start, how far sequences have been used, the
+// totals of the segments that are gone, and which of those may still have to be unlinked. Owned by the queue,
+// used by the storage thread. Every change is one durable transaction.
+//
+// user_version 1: state(one row), retired(lane, number).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "queue/ledger.hpp"
+#include "queue/sqlite.hpp"
+
+namespace sluice::queue {
+
+class StateFile {
+ public:
+  struct Values {
+    std::uint64_t start = 0;          ///< of the last start that was committed; 0 = none yet
+    std::uint64_t next_sequence = 1;  ///< no sequence below was ever free for use again
+    std::uint64_t last_segment = 0;   ///< the highest number that was retired
+    std::uint64_t dropped_newest = 0;
+    Counts retired;  ///< totals of the segments that are gone
+  };
+  struct Retired {
+    std::string lane;
+    std::uint64_t number = 0;
+    bool removed = false;
+  };
+
+  explicit StateFile(std::filesystem::path file) : file_(std::move(file)) {}
+
+  /// Reads the file, if there is one. Throws sqlite::Error, FormatError.
+  void load();
+  const Values& values() const { return values_; }
+  /// Segments counted in the totals whose files may still be there.
+  const std::vector<Retired>& unfinished() const { return unfinished_; }
+
+  // Each makes the file where it is missing, and leaves the values as they were where it throws.
+
+  void begin_start(std::uint64_t start, std::uint64_t next_sequence);
+  /// A segment's counts become part of the totals; from now on its file counts for nothing.
+  void retire(std::string_view lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence);
+  /// The files of that one are gone, durably: it is forgotten with the next retirement. Writes nothing.
+  void removed(std::string_view lane, std::uint64_t number);
+  void save(std::uint64_t next_sequence, std::uint64_t dropped_newest);
+
+  void close() { connection_.reset(); }
+  std::uint64_t bytes() const { return sqlite::bytes_on_disk(file_); }
+
+ private:
+  sqlite::Connection& open();
+  void write(const Values& values);
+
+  std::filesystem::path file_;
+  std::unique_ptr<sqlite::Connection> connection_;
+  Values values_;
+  std::vector<Retired> unfinished_;
+};
+
+}  // namespace sluice::queue

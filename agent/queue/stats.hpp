@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a queue tells about itself and what it keeps. Plain values, for every thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/message.hpp"
+#include "queue/ledger.hpp"
+
+namespace sluice::queue {
+
+/// A message on disk, neither acknowledged nor gone otherwise.
+struct Stored {
+  std::uint64_t sequence = 0;
+  std::string id;
+  Delivery delivery;
+};
+
+struct DeadLetter {
+  std::string id;
+  std::string topic;
+  std::string reason;
+  std::int64_t time_ns = 0;          ///< when it was put there, wall clock
+  std::optional<Delivery> delivery;  ///< nothing: the stored bytes cannot be read
+};
+
+/// A snapshot of a queue.
+struct Stats {
+  std::uint64_t messages = 0;             ///< committed, neither acknowledged nor gone otherwise
+  std::uint64_t in_memory = 0;            ///< accepted, neither committed nor acknowledged
+  std::uint64_t memory_bytes = 0;         ///< held by the tail and what is read ahead
+  std::uint64_t bytes = 0;                ///< on disk, write-ahead logs included
+  std::optional<std::int64_t> oldest_ts;  ///< wall clock of the oldest of both, as far as known; ns
+  std::uint64_t dead_letters = 0;         ///< kept
+  std::uint64_t segments = 0;
+  Ledger ledger;
+  std::uint64_t passed = 0;        ///< acknowledged without ever being written; since this start
+  std::uint64_t passed_other = 0;  ///< dead-lettered or expired without ever being written; since this start
+  std::uint64_t dropped_newest = 0;  ///< never written, because the disk limit was reached; since ever
+  std::uint64_t start = 0;
+  bool degraded = false;  ///< the disk refuses: nothing is committed, the memory fills
+  std::string problem;    ///< what it says, while degraded
+};
+
+struct SegmentCheck {
+  std::string file;
+  std::string quick_check;  ///< "ok", or what SQLite found
+  Counts kept;              ///< what the file says of itself
+  std::uint64_t rows = 0;   ///< counted
+  std::uint64_t gone = 0;   ///< counted: rows inside the acknowledged intervals
+};
+
+struct Verification {
+  Ledger ledger;  ///< its `stored` is counted
+  std::vector<SegmentCheck> segments;
+  std::vector<std::string> differences;  ///< each an error, in words; none: everything agrees
+};
+
+}  // namespace sluice::queue

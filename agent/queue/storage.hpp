@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The storage thread: it owns all SQLite files of all queues, and is the only one that waits for the disk.
+// Owned by the agent; outlives its queues. Every function may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace sluice::queue {
+
+/// What the storage thread works for: a queue.
+class StorageClient {
+ public:
+  virtual ~StorageClient() = default;
+  /// On the storage thread: does what is due, and answers when to call again (by the monotonic clock).
+  /// Throws nothing.
+  virtual Nanoseconds work() noexcept = 0;
+  /// On the storage thread, at the end: writes everything and closes the files.
+  virtual void finish() noexcept = 0;
+};
+
+/// Whether the kernel says that somebody sets the wall clock (NTP).
+bool kernel_clock_is_synchronised();
+
+class Storage {
+ public:
+  /// Starts the thread. `clock` outlives the storage; `synchronised` says whether its wall clock can be trusted,
+  /// and is called by the storage thread.
+  explicit Storage(const Clock& clock, std::function<bool()> synchronised = kernel_clock_is_synchronised);
+  ~Storage();  ///< stops
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  /// Finishes every queue and ends the thread. Later calls do nothing.
+  void stop();
+
+  /// Rises at least each second while the thread is not held up by the disk: for the watchdog.
+  std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
+
+  /// Makes the thread look at the clock and at its work again.
+  void wake() noexcept;
+  /// The same, where it would sleep beyond `at` on the monotonic clock.
+  void wake_by(Nanoseconds at) noexcept;
+
+  /// Runs `work` on the storage thread and waits for it; what it throws is thrown here. Not for the storage
+  /// thread itself. Throws std::logic_error after stop().
+  void execute(const std::function<void()>& work);
+
+  const Clock& clock() const { return clock_; }
+  bool clock_is_synchronised() const { return synchronised_(); }
+
+  void add(StorageClient& client);     ///< before or while the thread runs
+  void remove(StorageClient& client);  ///< when it returns, `client` is not called any more
+
+ private:
+  struct Task;
+  void run();
+  Nanoseconds run_clients();
+
+  const Clock& clock_;
+  const std::function<bool()> synchronised_;
+  std::atomic<std::uint64_t> heartbeat_{0};
+  std::atomic<std::int64_t> sleeps_until_ns_{0};  // by the monotonic clock; 0 while awake
+  std::vector<StorageClient*> clients_;           // the storage thread's
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // guarded by mutex_
+  std::vector<Task*> tasks_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  bool ended_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace sluice::queue

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// A queue's part in memory: what has been accepted and is not yet both committed and taken, what has been read
+// ahead for the reader where it is behind, and what the storage thread has still to be told. Owned by the
+// queue, safe from every thread: one mutex, never held over anything that takes long.
+//
+// Entries stand in ascending sequence and leave from the front. All that are not here are on disk or gone; all
+// that are written are written in order: whatever is due takes everything before it along.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/mailbox.hpp"
+#include "base/message.hpp"
+#include "queue/intervals.hpp"
+#include "queue/ledger.hpp"
+
+namespace sluice::queue {
+
+class Tail {
+ public:
+  struct Limits {
+    std::size_t memory = 0;
+    Nanoseconds persist_after{0};
+    Nanoseconds commit_interval{0};
+  };
+
+  /// What the forwarder gets; the start is the one of the row.
+  struct Taken {
+    std::uint64_t sequence = 0;
+    std::uint64_t start = 0;
+    Delivery delivery;
+    bool replayed = false;
+  };
+  struct ReadAhead {
+    std::uint64_t sequence = 0;
+    std::uint64_t start = 0;
+    Delivery delivery;
+    std::size_t bytes = 0;
+  };
+  /// What happened to sequences that have been written.
+  struct Outcome {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    Way way = Way::acknowledged;
+  };
+  struct Dead {
+    std::uint64_t sequence = 0;
+    std::string reason;
+    std::optional<Delivery> delivery;  ///< nothing: it is on disk, to be settled there
+  };
+  /// An entry that is being written; valid until finish_write().
+  struct Pending {
+    std::uint64_t sequence = 0;
+    const Delivery* delivery = nullptr;
+  };
+  /// Let go, or freed, by whoever receives it, outside of every lock.
+  using Released = std::vector<std::pair<Delivery, std::shared_ptr<void>>>;
+
+  explicit Tail(const Limits& limits) : limits_(limits) {}
+
+  /// The sequences begin at `next`; rows are on disk before it, or none. Until then nothing can be taken.
+  void open(std::uint64_t start, std::uint64_t next, bool rows_on_disk);
+  bool is_open() const;
+  std::uint64_t next_sequence() const;
+
+  struct Appended {
+    Push push = Push::ok;
+    bool ready = false;                   ///< the reader had found nothing
+    std::optional<Nanoseconds> write_by;  ///< the storage thread has to look by then
+  };
+  Appended append(Delivery& delivery, std::size_t bytes, std::shared_ptr<void>& until_committed,
+                  Nanoseconds now, Released& released);
+  bool has_room(std::size_t bytes) const;
+  bool wait_room(Nanoseconds timeout);
+  void close();
+
+  /// Up to `max`, in order. `read_ahead`: the storage thread should read on.
+  std::vector<Taken> take(std::size_t max, bool& read_ahead, Released& released);
+  /// True: the storage thread has something to do at once.
+  bool settle(std::uint64_t sequence, Way way, std::string reason, Released& released);
+
+  // The storage thread.
+
+  /// When something has to be written; nothing: never, as things are.
+  std::optional<Nanoseconds> write_at(Nanoseconds now) const;
+  /// Everything accepted until now is due at once.
+  void make_all_due();
+  /// The next that are due, ascending, up to `max_rows` and about `max_bytes`.
+  std::vector<Pending> begin_write(std::size_t max_rows, std::size_t max_bytes, Nanoseconds now);
+  /// They have been written up to `written_to`; those after it are to be written still.
+  void finish_write(std::uint64_t written_to, Released& released);
+  /// Instead of writing: what is due goes, but what somebody waits for. How many went.
+  std::uint64_t drop_due(Nanoseconds now, Released& released);
+  void set_disk_full(bool full);
+
+  /// After which sequence to read, where the reader is behind and needs more.
+  std::optional<std::uint64_t> wants_rows() const;
+  /// The rows after that sequence: all up to `reached`, or all there are. True: the reader had found nothing.
+  bool add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released);
+  std::size_t read_ahead_bytes() const { return limits_.memory / 4; }
+
+  std::vector<Outcome> take_outcomes();
+  std::vector<Dead> take_dead();
+  void give_back_dead(std::vector<Dead>&& dead);
+  bool has_outcomes() const;
+  /// They are gone from disk: nothing of them is to be handed out any more.
+  void forget(const Interval& range, Released& released);
+
+  struct Reading {
+    std::uint64_t in_memory = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t passed = 0;
+    std::uint64_t passed_other = 0;
+    std::uint64_t dropped_newest = 0;
+    std::uint64_t start = 0;
+    std::optional<std::int64_t> oldest_ts;
+  };
+  Reading reading() const;
+
+ private:
+  enum class State : std::uint8_t { pending, writing, committed, gone };
+  struct Entry {
+    std::uint64_t sequence = 0;
+    Delivery delivery;
+    std::shared_ptr<void> until_committed;
+    Nanoseconds due{0};
+    std::size_t bytes = 0;
+    State state = State::pending;
+    bool at_once = false;
+  };
+
+  std::size_t index_of(std::uint64_t sequence) const;
+  std::uint64_t front_sequence() const;
+  bool behind() const { return covered_to_ + 1 < front_sequence(); }
+  bool due(const Entry& entry, Nanoseconds now) const;
+  void release(Entry& entry, Released& released);
+  void pop_front(Released& released);
+  void trim(Released& released);
+  void skip_written();
+  void note(std::uint64_t sequence, Way way);
+  void note_settled(std::uint64_t sequence, Way way, std::string reason);
+  void count_unwritten(Way way);
+  void freed();
+
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  // guarded by mutex_
+  std::deque<Entry> entries_;
+  std::deque<ReadAhead> buffer_;
+  std::size_t bytes_ = 0;  // of entries and buffer
+  std::size_t buffer_bytes_ = 0;
+  std::size_t pending_bytes_ = 0;
+  std::uint64_t pending_ = 0;  // pending or writing, not gone
+  std::uint64_t at_once_ = 0;  // pending entries that somebody waits for
+  std::uint64_t start_ = 0;
+  std::uint64_t next_ = 1;
+  std::uint64_t pending_from_ = 1;  // no entry before is pending
+  std::uint64_t due_to_ = 0;        // due whatever their time says
+  std::uint64_t writing_from_ = 0;
+  std::uint64_t writing_to_ = 0;  // 0: nothing is being written
+  std::uint64_t covered_to_ = 0;  // the reader has taken, or has in its buffer, everything up to here
+  std::vector<Outcome> outcomes_;
+  std::vector<Dead> dead_;
+  std::vector<std::pair<Outcome, std::string>> settled_while_writing_;
+  std::uint64_t passed_ = 0;
+  std::uint64_t passed_other_ = 0;
+  std::uint64_t dropped_newest_ = 0;
+  std::size_t waiting_for_room_ = 0;
+  bool is_open_ = false;
+  bool closed_ = false;
+  bool hungry_ = false;  // take() gave nothing
+  bool disk_full_ = false;
+};
+
+}  // namespace sluice::queue

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// max_bytes, max_age, and what is dropped when they are reached.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <list>
+#include <vector>
+
+#include "queue/fixture.hpp"
+
+namespace sluice::queue {
+namespace {
+
+using std::chrono::hours;
+
+class LimitsTest : public QueueTest {
+ protected:
+  void limit(std::uint64_t max_bytes, WhenFull when_full) {
+    options.max_bytes = max_bytes;
+    options.when_full = when_full;
+    options.persist_after = options.commit_interval = Nanoseconds(0);
+    restart();
+  }
+};
+
+TEST_F(LimitsTest, DropsTheOldestSegmentsAndStaysWithinItsBytes) {
+  constexpr std::uint64_t max_bytes = 6 << 20;
+  limit(max_bytes, WhenFull::drop_oldest);
+  std::uint64_t number = 1;
+  for (int round = 0; round < 40; ++round, number += 500) {
+    append(number, number + 499, 1000);
+    queue->flush();
+    ASSERT_LE(bytes_below(), max_bytes);
+  }
+  const Stats stats = queue->stats();
+  EXPECT_EQ(stats.ledger.counts.committed, 20'000U);
+  EXPECT_GT(stats.ledger.counts[Way::dropped_by_size], 0U);
+  EXPECT_EQ(stats.messages + stats.ledger.dropped_by_limit(), 20'000U);
+  EXPECT_GT(stats.messages * 1000, max_bytes / 3);
+  expect_balanced();
+  const auto taken = take_all();
+  EXPECT_EQ(numbers(taken), range(20'001 - stats.messages, 20'000));
+  restart();
+  EXPECT_EQ(queue->stats().ledger.counts, stats.ledger.counts);
+}
+
+TEST_F(LimitsTest, DoesNotHandOutWhatWasDropped) {
+  limit(6 << 20, WhenFull::drop_oldest);
+  append(1, 2000, 1000);
+  queue->flush();
+  std::vector<Outgoing> taken;
+  while (queue->take(taken, 10) == 0) look();
+  append(2001, 20'000, 1000);
+  queue->flush();
+  const std::uint64_t stored = queue->stats().messages;
+  const auto rest = take_all();
+  // Some of what had been read ahead of the drop may follow; nothing that is gone from disk and memory.
+  EXPECT_EQ(numbers(rest), range(20'001 - stored, 20'000));
+  for (const Outgoing& one : taken) queue->acknowledge(one.sequence);
+  queue->flush();
+  EXPECT_EQ(queue->stats().messages, stored);
+  expect_balanced();
+}
+
+TEST_F(LimitsTest, DropsTheNewestAndKeepsWhatIsStored) {
+  constexpr std::uint64_t max_bytes = 4 << 20;
+  limit(max_bytes, WhenFull::drop_newest);
+  append(1, 8000, 1000);
+  queue->flush();
+  EXPECT_LE(bytes_below(), max_bytes);
+  const Stats stats = queue->stats();
+  EXPECT_GT(stats.dropped_newest, 0U);
+  EXPECT_EQ(stats.messages + stats.dropped_newest, 8000U);
+  EXPECT_EQ(stats.in_memory, 0U);
+  const auto taken = take_all();
+  EXPECT_EQ(taken.size(), stats.messages);
+  EXPECT_EQ(numbers(taken).front(), 1U);
+  EXPECT_TRUE(std::ranges::is_sorted(numbers(taken)));
+  expect_balanced();
+
+  // Who wants an answer is refused instead, once the last room is taken: a checkpoint may have left some.
+  std::vector<std::uint64_t> kept;
+  std::list<Answer> answers;
+  bool refused = false;
+  for (std::uint64_t i = 1; i <= 4000 && !refused; ++i) {
+    Answer& answer = answers.emplace_back();
+    refused = queue->append(delivery_of(i, 1000), std::move(answer.token)) == Push::full;
+    if (!refused) kept.push_back(i);
+  }
+  EXPECT_TRUE(refused);
+  answers.pop_back();
+
+  for (const Outgoing& one : taken) queue->acknowledge(one.sequence);
+  advance(std::chrono::seconds(2));
+  advance(std::chrono::seconds(2));
+  // Room again: what was accepted is committed.
+  for (Answer& answer : answers) EXPECT_EQ(answer.committed.wait_for(long_enough), std::future_status::ready);
+  Answer second;
+  EXPECT_EQ(queue->append(delivery_of(9000, 1000), std::move(second.token)), Push::ok);
+  EXPECT_EQ(second.committed.wait_for(long_enough), std::future_status::ready);
+  restart();
+  kept.push_back(9000);
+  EXPECT_EQ(numbers(take_all()), kept);
+  EXPECT_EQ(queue->stats().dropped_newest, stats.dropped_newest);
+}
+
+TEST_F(LimitsTest, DropsWhatIsTooOldWithinABoot) {
+  options.max_age = hours(16);
+  limit(1 << 30, WhenFull::drop_oldest);
+  append(1, 10);
+  queue->flush();
+  clock.set_wall(clock.wall() + hours(1000));  // a wall clock that jumps says nothing within a boot
+  advance(hours(2));
+  append(11, 20);  // by now in a segment of its own
+  queue->flush();
+  EXPECT_EQ(queue->stats().messages, 20U);
+  advance(hours(15));
+  EXPECT_EQ(queue->stats().messages, 10U);
+  EXPECT_EQ(queue->stats().ledger.counts[Way::dropped_by_age], 10U);
+  EXPECT_EQ(numbers(take_all()), range(11, 20));
+  expect_balanced();
+}
+
+TEST_F(LimitsTest, CountsWallTimeAcrossBoots) {
+  options.max_age = hours(16);
+  limit(1 << 30, WhenFull::drop_oldest);
+  append(1, 10);
+  close();
+  clock.reboot();
+  restart();
+  advance(hours(15));
+  EXPECT_EQ(queue->stats().messages, 10U);
+  advance(hours(2));
+  EXPECT_EQ(queue->stats().messages, 0U);
+  EXPECT_EQ(queue->stats().ledger.counts[Way::dropped_by_age], 10U);
+}
+
+TEST_F(LimitsTest, DoesNotTrustAClockThatNobodyHasSet) {
+  options.max_age = hours(16);
+  limit(1 << 30, WhenFull::drop_oldest);
+  append(1, 10);
+  close();
+  clock.reboot();
+  clock.set_wall(clock.wall() + hours(100'000));
+  storage = std::make_unique<Storage>(clock, [] { return false; });
+  queue = std::make_unique<Queue>(*storage, options, logging.part("queue"));
+  advance(hours(1));
+  EXPECT_EQ(queue->stats().messages, 10U);
+}
+
+TEST_F(LimitsTest, BoundsTheDeadLetters) {
+  constexpr std::uint64_t max_letters = 10'000;
+  append(1, max_letters + 50);
+  for (const Outgoing& one : take_all()) queue->dead_letter(one.sequence, "refused");
+  queue->flush();
+  EXPECT_EQ(queue->stats().dead_letters, max_letters);
+  EXPECT_EQ(queue->read_dead_letters(0, 1).at(0).id, "1/51");
+}
+
+TEST_F(LimitsTest, DerivesTheSizeOfASegment) {
+  Options any;
+  any.max_bytes = 1 << 20;
+  EXPECT_EQ(any.segment_bytes(), 1U << 20U);
+  any.max_bytes = 320 << 20;
+  EXPECT_EQ(any.segment_bytes(), 20U << 20U);
+  any.max_bytes = std::uint64_t{1} << 40U;
+  EXPECT_EQ(any.segment_bytes(), 64U << 20U);
+}
+
+TEST_F(LimitsTest, KnowsTheKeysOfEachLevel) {
+  Options any;
+  any.set(Durability::strict);
+  EXPECT_EQ(any.persist_after, Nanoseconds(0));
+  EXPECT_EQ(any.commit_interval, std::chrono::milliseconds(50));
+  any.set(Durability::flash);
+  EXPECT_EQ(any.persist_after, std::chrono::seconds(10));
+  EXPECT_EQ(any.sync, Sync::full);
+}
+
+}  // namespace
+}  // namespace sluice::queue
