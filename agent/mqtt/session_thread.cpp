@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop, and what other threads may call. How a link comes and goes is in session_link.cpp.
+#include "mqtt/session_thread.hpp"
+
+#include <poll.h>
+
+#include <pthread.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace sluice::mqtt {
+namespace {
+
+constexpr auto beat = std::chrono::seconds(1);  // the loop turns at least so often
+constexpr int rounds_before_poll = 64;  // of publishing and answering, before the socket is read again
+
+}  // namespace
+
+Session::Thread::Meters::Meters(Metrics& metrics)
+    : connections(metrics.counter("mqtt", "connections")),
+      failed_attempts(metrics.counter("mqtt", "failed_attempts")),
+      lost_links(metrics.counter("mqtt", "lost_links")),
+      published(metrics.counter("mqtt", "published")),
+      acknowledged(metrics.counter("mqtt", "acknowledged")),
+      refused(metrics.counter("mqtt", "refused")),
+      received(metrics.counter("mqtt", "received")),
+      ack_timeouts(metrics.counter("mqtt", "ack_timeouts")),
+      taken_over(metrics.counter("mqtt", "taken_over")),
+      takeover_alarms(metrics.counter("mqtt", "takeover_alarms")),
+      refused_subscriptions(metrics.counter("mqtt", "refused_subscriptions")),
+      up(metrics.gauge("mqtt", "up")),
+      in_flight(metrics.gauge("mqtt", "in_flight")) {}
+
+Session::Thread::Thread(Options options, Listener& listener, const Clock& clock, Metrics& metrics, Log log)
+    : options_(std::move(options)),
+      keeps_session_(!options_.clean_start &&
+                     (options_.version != Version::v5 || options_.session_expiry.count() > 0)),
+      listener_(listener),
+      clock_(clock),
+      log_(std::move(log)),
+      meters_(metrics),
+      brokers_(options_),
+      subscriptions_(options_, log_),
+      purge_(options_.brokers.size(), keeps_session_ && options_.unclean_start),
+      ipv4_only_(options_.brokers.size(), false) {
+  qos2_in_flight_ = keeps_session_ && options_.unclean_start;
+}
+
+void Session::Thread::start() {
+  const std::lock_guard lock(mutex_);
+  // The thread takes no signals: those are the main thread's.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([self = shared_from_this()] { self->run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Session::Thread::stop(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  if (!thread_.joinable()) return;
+  const TimePoint deadline = Steady::now() + limit;
+  if (!stop_by_) stop_by_ = deadline;
+  event_.signal();
+  constexpr auto again = std::chrono::milliseconds(50);
+  while (!finished_changed_.wait_until(lock, std::max(deadline, Steady::now() + again),
+                                       [this] { return finished_; })) {
+    if (!resolving_) continue;  // it is on its way: its own deadline is the same
+    abandoned_ = true;
+    thread_.detach();
+    status_.state = LinkState::stopped;
+    return;
+  }
+  std::thread ended = std::move(thread_);
+  lock.unlock();
+  ended.join();
+}
+
+void Session::Thread::wake() {
+  woken_ = true;
+  event_.signal();
+}
+
+SessionStatus Session::Thread::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void Session::Thread::run() {
+  if (!options_.clean_start && !keeps_session_) {
+    log_.warn("clean_start = false keeps nothing with MQTT 5 unless session_expiry is above 0");
+  }
+  attempt_at_ = Steady::now();
+  set_state(LinkState::waiting, {});
+  bool touchable = true;
+  while ((touchable = turn()) && !(phase_ == Phase::waiting && stopping())) {
+  }
+  if (!touchable) return;
+  discard_client(false);
+  update_status();
+  set_state(LinkState::stopped, "stopped");
+  const std::lock_guard lock(mutex_);
+  finished_ = true;
+  finished_changed_.notify_all();
+}
+
+bool Session::Thread::turn() {
+  ++heartbeat_;
+  wait();
+  handle_events();
+  if (phase_ == Phase::waiting && !stopping() && Steady::now() >= attempt_at_ && !connect()) return false;
+  serve_timers();
+  for (int round = 0; round < rounds_before_poll; ++round) {
+    handle_events();
+    give_room();
+    if (!client_ || !client_->has_events()) break;
+  }
+  update_status();
+  return true;
+}
+
+void Session::Thread::wait() {
+  const int fd = client_ && phase_ != Phase::waiting ? client_->fd() : -1;
+  std::array<pollfd, 2> polled{pollfd{event_.fd(), POLLIN, 0},
+                               pollfd{fd, fd < 0 ? short{0} : client_->wanted(), 0}};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_timer() - Steady::now());
+  const bool busy = may_give_room() || (client_ && client_->has_events());
+  const int timeout = busy ? 0 : static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
+  if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) return;
+  if ((polled[0].revents & POLLIN) != 0) event_.clear();
+  if (woken_.exchange(false)) room_ = true;
+  if (fd >= 0 && polled[1].revents != 0) client_->on_socket(polled[1].revents);
+}
+
+Session::Thread::TimePoint Session::Thread::next_timer() {
+  TimePoint next = Steady::now() + beat;
+  const auto consider = [&](TimePoint at) { next = std::min(next, at); };
+  switch (phase_) {
+    case Phase::waiting:
+      consider(attempt_at_);
+      break;
+    case Phase::connecting:
+      consider(connect_deadline_);
+      break;
+    case Phase::leaving:
+      consider(misc_at_);
+      consider(leaving_ == Leaving::draining ? drain_deadline_ : leave_deadline_);
+      break;
+    case Phase::up:
+      consider(misc_at_);
+      if (const auto since = in_flight_.oldest()) consider(*since + options_.ack_timeout);
+      if (const auto since = subscriptions_.unanswered_since()) consider(*since + options_.ack_timeout);
+      if (const auto at = subscriptions_.retry_at()) consider(*at);
+      if (may_fail_back() && !moving_back_) consider(up_since_ + options_.failback_after);
+      break;
+  }
+  return next;
+}
+
+bool Session::Thread::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stop_by_.has_value();
+}
+
+void Session::Thread::serve_timers() {
+  std::optional<TimePoint> stop_by;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_by = stop_by_;
+  }
+  const TimePoint now = Steady::now();
+  if (phase_ == Phase::connecting && (stop_by || now >= connect_deadline_)) {
+    const std::string words = client_->failed_in_tcp()
+                                  ? "no answer to the TCP connection within connect_timeout"
+                                  : "no CONNACK within connect_timeout";
+    if (client_->failed_in_tcp()) ipv4_only_[client_index_] = !ipv4_only_[client_index_];
+    client_->drop();
+    attempt_failed(stop_by ? "stopped" : words);
+  }
+  if ((phase_ == Phase::up || phase_ == Phase::leaving) && now >= misc_at_) {
+    misc_at_ = now + beat;
+    client_->misc();
+  }
+  if (phase_ == Phase::up && stop_by) leave("stopped", *stop_by);
+  if (phase_ == Phase::up) serve_up();
+  if (phase_ == Phase::leaving) serve_leaving();
+}
+
+void Session::Thread::serve_up() {
+  const TimePoint now = Steady::now();
+  const auto oldest = in_flight_.oldest();
+  const auto asked = subscriptions_.unanswered_since();
+  if ((oldest && now >= *oldest + options_.ack_timeout) || (asked && now >= *asked + options_.ack_timeout)) {
+    meters_.ack_timeouts.add();
+    client_->drop();
+    link_lost("no answer within ack_timeout: the link is taken for dead", std::nullopt);
+    return;
+  }
+  subscriptions_.retry(*client_, now);
+  if (may_fail_back() && now >= up_since_ + options_.failback_after) {
+    moving_back_ = true;
+    if (in_flight_.empty()) leave("moving back to the preferred broker", now + options_.connect_timeout);
+  }
+}
+
+bool Session::Thread::may_fail_back() const {
+  return !brokers_.first() && options_.failback_after.count() > 0;
+}
+
+bool Session::Thread::may_give_room() const {
+  return room_ && phase_ == Phase::up && !moving_back_ && in_flight_.size() < window();
+}
+
+void Session::Thread::give_room() {
+  if (!may_give_room()) return;
+  room_ = false;
+  listener_.on_room();
+}
+
+void Session::Thread::limit_window(std::size_t n) {
+  window_limit_ = n;
+  room_ = true;
+}
+
+std::size_t Session::Thread::window() const {
+  std::size_t size = std::min<std::size_t>(options_.max_inflight, limits_.receive_maximum);
+  if (window_limit_ != 0) size = std::min(size, window_limit_);
+  return std::max<std::size_t>(size, 1);
+}
+
+void Session::Thread::set_state(LinkState state, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (status_.state != state) status_.since = clock_.wall();
+  status_.state = state;
+  if (!reason.empty()) status_.reason = reason;
+  if (state == LinkState::connecting || status_.broker.empty())
+    status_.broker = to_string(brokers_.current());
+}
+
+void Session::Thread::update_status() {
+  bool ids_at_stake = in_flight_.qos2() > 0;
+  for (const bool purge : purge_) ids_at_stake = ids_at_stake || purge;
+  qos2_in_flight_ = keeps_session_ && ids_at_stake;
+  meters_.in_flight.set(static_cast<double>(in_flight_.size()));
+  const std::lock_guard lock(mutex_);
+  status_.in_flight = in_flight_.size();
+  status_.window = phase_ == Phase::up ? window() : 0;
+  status_.reconnects = connected_count_ == 0 ? 0 : connected_count_ - 1;
+  status_.session_present = session_present_;
+  if (subscriptions_changed_) status_.subscriptions = subscriptions_.status();
+  subscriptions_changed_ = false;
+}
+
+}  // namespace sluice::mqtt
