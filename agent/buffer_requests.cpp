@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "buffer_requests.hpp"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "base/utf8.hpp"
+#include "encode/encoder.hpp"
+#include "route/topic.hpp"
+
+namespace sluice {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t most_at_once = 1000;
+
+ordered_json counts(const queue::Counts& counts) {
+  ordered_json document;
+  for (std::size_t i = 0; i < queue::way_count; ++i) {
+    const auto way = static_cast<queue::Way>(i);
+    document[std::string(queue::name_of(way))] = counts[way];
+  }
+  return document;
+}
+
+ordered_json ledger(const queue::Ledger& ledger) {
+  ordered_json document;
+  document["committed"] = ledger.counts.committed;
+  document["stored"] = ledger.stored;
+  document.update(counts(ledger.counts));
+  document["balanced"] = ledger.balanced();
+  return document;
+}
+
+constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::string base64(std::string_view bytes) {
+  std::string text;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = bits << 8U | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+    for (std::size_t i = 0; i < 4; ++i)
+      text += i <= group.size() ? base64_digits[bits >> (18U - 6U * i) & 63U] : '=';
+  }
+  return text;
+}
+
+// What would be published: JSON as it is, other text as a string, and bytes that are no text as base64, marked as such.
+void put_payload(ordered_json& document, const Delivery& delivery) {
+  const std::string encoded = encode::encode(delivery);
+  if (!is_utf8(encoded)) {
+    document["payload"] = base64(encoded);
+    document["encoding"] = "base64";
+    return;
+  }
+  const bool is_json = delivery.options.format == Format::json && !delivery.message->payload;
+  ordered_json parsed = is_json ? ordered_json::parse(encoded, nullptr, false) : ordered_json(encoded);
+  document["payload"] = parsed.is_discarded() ? ordered_json(encoded) : std::move(parsed);
+}
+
+ordered_json describe(const std::string& id, const Delivery& delivery) {
+  ordered_json document;
+  document["id"] = id;
+  document["topic"] = delivery.topic();
+  document["ts"] = encode::rfc3339(delivery.message->time.wall_ns);
+  document["input"] = delivery.message->input;
+  document["qos"] = delivery.options.qos;
+  document["retain"] = delivery.options.retain || delivery.message->retain;
+  put_payload(document, delivery);
+  return document;
+}
+
+std::size_t limit_of(const ordered_json& request) {
+  return std::min<std::size_t>(request.value("max", most_at_once), most_at_once);
+}
+
+ordered_json read(queue::Queue& queue, const ordered_json& request) {
+  ordered_json document;
+  document["messages"] = ordered_json::array();
+  std::uint64_t last = 0;
+  for (const queue::Stored& stored :
+       queue.read(request.value("after", std::uint64_t{0}), limit_of(request))) {
+    document["messages"].push_back(describe(stored.id, stored.delivery));
+    last = stored.sequence;
+  }
+  document["last"] = last;
+  return document;
+}
+
+ordered_json read_dead_letters(queue::Queue& queue, const ordered_json& request) {
+  ordered_json document;
+  document["messages"] = ordered_json::array();
+  for (const queue::DeadLetter& letter :
+       queue.read_dead_letters(request.value("skip", std::size_t{0}), limit_of(request))) {
+    ordered_json described;
+    if (letter.delivery) {
+      described = describe(letter.id, *letter.delivery);
+    } else {
+      described = {{"id", letter.id}, {"topic", letter.topic}};
+    }
+    described["reason"] = letter.reason;
+    described["dead_lettered_at"] = encode::rfc3339(letter.time_ns);
+    document["messages"].push_back(std::move(described));
+  }
+  return document;
+}
+
+ordered_json drop(queue::Queue& queue, const ordered_json& request, const Clock& clock) {
+  const std::string filter = request.value("match", "");
+  std::string why;
+  if (!filter.empty() && !route::valid_filter(filter, &why)) throw std::invalid_argument(filter + ": " + why);
+  const std::int64_t older_than_ns = request.value("older_than_ns", std::int64_t{0});
+  std::uint64_t dropped = 0;
+  if (filter.empty() && older_than_ns == 0) {
+    dropped = queue.drop();
+  } else {
+    const std::int64_t before_ns = clock.wall().count() - older_than_ns;
+    dropped = queue.drop([&](const queue::Stored& stored) {
+      return (filter.empty() || route::matches(filter, stored.delivery.topic())) &&
+             (older_than_ns == 0 || stored.delivery.message->time.wall_ns < before_ns);
+    });
+  }
+  return {{"dropped", dropped}};
+}
+
+ordered_json verify(queue::Queue& queue) {
+  const queue::Verification verification = queue.verify();
+  ordered_json document;
+  document["queue"] = "mqtt";
+  document["ledger"] = ledger(verification.ledger);
+  document["segments"] = ordered_json::array();
+  for (const queue::SegmentCheck& segment : verification.segments) {
+    document["segments"].push_back({{"file", segment.file},
+                                    {"quick_check", segment.quick_check},
+                                    {"committed", segment.kept.committed},
+                                    {"rows", segment.rows},
+                                    {"gone", segment.gone}});
+  }
+  document["differences"] = verification.differences;
+  return document;
+}
+
+}  // namespace
+
+ordered_json buffer_statistics(const queue::Stats& stats) {
+  ordered_json figures;
+  figures["messages"] = stats.messages;
+  figures["in_memory"] = stats.in_memory;
+  figures["bytes"] = stats.bytes;
+  figures["oldest_ts"] = nullptr;
+  if (stats.oldest_ts) figures["oldest_ts"] = encode::rfc3339(*stats.oldest_ts);
+  figures["dropped"] = stats.ledger.dropped_by_limit() + stats.ledger.counts[queue::Way::dropped_by_user] +
+                       stats.dropped_newest;
+  figures["dead_letters"] = stats.dead_letters;
+
+  ordered_json queue = figures;
+  queue["memory_bytes"] = stats.memory_bytes;
+  queue["segments"] = stats.segments;
+  queue["ledger"] = ledger(stats.ledger);
+  queue["passed"] = stats.passed;
+  queue["passed_other"] = stats.passed_other;
+  queue["dropped_newest"] = stats.dropped_newest;
+  queue["start"] = stats.start;
+  queue["degraded"] = stats.degraded;
+  queue["problem"] = stats.problem;
+  queue["lanes"]["normal"] = figures;
+
+  ordered_json document = figures;
+  document["queues"]["mqtt"] = std::move(queue);
+  return document;
+}
+
+ordered_json answer_buffer_request(queue::Queue& queue, const ordered_json& request, const Clock& clock) {
+  const std::string command = request.value("command", "");
+  if (command == "buffer.stat") return buffer_statistics(queue.stats());
+  if (command == "buffer.read") return read(queue, request);
+  if (command == "buffer.dead") return read_dead_letters(queue, request);
+  if (command == "buffer.drop") return drop(queue, request, clock);
+  if (command == "buffer.verify") return verify(queue);
+  throw std::invalid_argument("unknown request \"" + command + "\"");
+}
+
+}  // namespace sluice

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be asked of a queue, as JSON: by the command line of the running agent, over its socket, or by the command
+// line itself where none runs. For threads that may wait for the disk.
+//
+//   {"command":"buffer.stat"}                              never waits for the disk
+//   {"command":"buffer.read","after":N,"max":N}            {"messages":[…],"last":N}; last = 0: no more
+//   {"command":"buffer.dead","skip":N,"max":N}             {"messages":[…]}
+//   {"command":"buffer.drop","match":FILTER,"older_than_ns":N}   {"dropped":N}; both may be missing
+//   A message: {"id","topic","ts","input","qos","retain","payload"[,"encoding"]}. The payload is the JSON that is
+//   published, or text, or with "encoding":"base64" bytes that are no UTF-8.
+//   {"command":"buffer.verify"}                            {"balanced":true,…,"differences":[]}
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/clock.hpp"
+#include "queue/queue.hpp"
+
+namespace sluice {
+
+/// Throws std::invalid_argument for a request that is none of these, std::runtime_error where the disk fails.
+nlohmann::ordered_json answer_buffer_request(queue::Queue& queue, const nlohmann::ordered_json& request,
+                                             const Clock& clock);
+
+/// The figures of a queue, in total and by queue and lane.
+nlohmann::ordered_json buffer_statistics(const queue::Stats& stats);
+
+}  // namespace sluice

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "commands/buffer_text.hpp"
+#include "commands/client.hpp"
+#include "commands/commands.hpp"
+#include "commands/queue_access.hpp"
+
+namespace sluice::commands {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uint64_t page = 500;
+
+struct Arguments {
+  std::filesystem::path file;
+  bool json = false;
+  std::uint64_t limit = 20;
+  bool dead = false;
+  bool all = false;
+  std::string match;
+  std::string older_than;
+};
+
+int with_queue(const Arguments& arguments, const std::function<int(QueueAccess&)>& work) {
+  try {
+    QueueAccess queue(find_agent(arguments.file));
+    return work(queue);
+  } catch (const std::exception& error) {
+    std::cerr << "sluice: " << error.what() << '\n';
+    return EX_SOFTWARE;
+  }
+}
+
+int stat(const Arguments& arguments, QueueAccess& queue) {
+  const ordered_json statistics = queue.ask({{"command", "buffer.stat"}});
+  if (arguments.json) {
+    print_json(statistics);
+  } else {
+    print_statistics(statistics);
+  }
+  return EX_OK;
+}
+
+// Hands over up to `limit` messages, oldest first.
+void read(QueueAccess& queue, bool dead, std::uint64_t limit,
+          const std::function<void(const ordered_json&)>& show) {
+  std::uint64_t shown = 0;
+  std::uint64_t after = 0;
+  while (shown < limit) {
+    const std::uint64_t max = std::min(page, limit - shown);
+    const ordered_json answer = dead
+                                    ? queue.ask({{"command", "buffer.dead"}, {"skip", shown}, {"max", max}})
+                                    : queue.ask({{"command", "buffer.read"}, {"after", after}, {"max", max}});
+    for (const auto& message : answer["messages"]) show(message);
+    shown += answer["messages"].size();
+    if (answer["messages"].size() < max) return;
+    if (!dead) after = answer["last"].get<std::uint64_t>();
+  }
+}
+
+std::string line(const ordered_json& document) {
+  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+int list(const Arguments& arguments, QueueAccess& queue) {
+  ordered_json all = ordered_json::array();
+  read(queue, arguments.dead, arguments.limit, [&](const ordered_json& message) {
+    if (arguments.json) {
+      all.push_back(message);
+      return;
+    }
+    std::cout << message.value("id", "") << "  " << message.value("ts", "-") << "  "
+              << message.value("topic", "") << "  "
+              << (message.contains("payload") ? line(message["payload"]) : "")
+              << (message.contains("reason") ? "  " : "") << message.value("reason", "") << '\n';
+  });
+  if (arguments.json) print_json({{"messages", all}});
+  return EX_OK;
+}
+
+int export_lines(const Arguments& arguments, QueueAccess& queue) {
+  read(queue, arguments.dead, UINT64_MAX,
+       [](const ordered_json& message) { std::cout << line(message) << '\n'; });
+  std::cout.flush();
+  return std::cout ? EX_OK : EX_IOERR;
+}
+
+int drop(const Arguments& arguments, QueueAccess& queue) {
+  if (!arguments.all && arguments.match.empty() && arguments.older_than.empty()) {
+    std::cerr << "sluice: say what to drop: --match, --older-than, or --all\n";
+    return EX_USAGE;
+  }
+  ordered_json request = {{"command", "buffer.drop"}};
+  if (!arguments.match.empty()) request["match"] = arguments.match;
+  if (!arguments.older_than.empty()) {
+    std::int64_t age_ns = 0;
+    if (!parse_duration(arguments.older_than, age_ns) || age_ns == 0) {
+      std::cerr << "sluice: --older-than: expected a duration such as 12h, got \"" << arguments.older_than
+                << "\"\n";
+      return EX_USAGE;
+    }
+    request["older_than_ns"] = age_ns;
+  }
+  const ordered_json answer = queue.ask(request);
+  if (arguments.json) {
+    print_json(answer);
+  } else {
+    std::cout << answer["dropped"] << " messages dropped\n";
+  }
+  return EX_OK;
+}
+
+int verify(const Arguments& arguments, QueueAccess& queue) {
+  const ordered_json answer = queue.ask({{"command", "buffer.verify"}});
+  if (arguments.json) {
+    print_json(answer);
+  } else {
+    print_ledger(answer["ledger"]);
+    for (const auto& segment : answer["segments"]) {
+      std::cout << segment["file"].get<std::string>() << ": " << segment["quick_check"].get<std::string>()
+                << ", " << segment["rows"] << " rows, " << segment["gone"] << " of them gone\n";
+    }
+    for (const auto& difference : answer["differences"])
+      std::cout << "WRONG: " << difference.get<std::string>() << '\n';
+    if (answer["differences"].empty()) std::cout << "everything agrees\n";
+  }
+  return answer["differences"].empty() ? EX_OK : EX_DATAERR;
+}
+
+}  // namespace
+
+void add_buffer(CLI::App& program, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* buffer = program.add_subcommand("buffer",
+                                            "Looks into the queue of messages that wait for the broker. "
+                                            "Works with the agent running, which is asked then, or "
+                                            "stopped.");
+  buffer->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*work)(const Arguments&, QueueAccess&)) {
+    CLI::App* command = buffer->add_subcommand(name, help);
+    add_config_option(*command, arguments->file);
+    command->callback([arguments, work, &exit_code] {
+      exit_code = with_queue(*arguments, [&](QueueAccess& queue) { return work(*arguments, queue); });
+    });
+    return command;
+  };
+  const auto add_json = [&](CLI::App* command) {
+    command->add_flag("--json", arguments->json, "One JSON document with stable keys");
+  };
+  const auto add_dead = [&](CLI::App* command) {
+    command->add_flag("--dead", arguments->dead,
+                      "The dead letters: what the broker refuses for good, with the reason");
+  };
+
+  add_json(add("stat", "How much waits: messages, bytes, age, what was dropped, and the ledger.", stat));
+
+  CLI::App* list_command = add("list", "The oldest messages that wait.", list);
+  list_command->add_option("--limit,-n", arguments->limit, "At most so many")->capture_default_str();
+  add_dead(list_command);
+  add_json(list_command);
+
+  CLI::App* export_command =
+      add("export", "All messages that wait, oldest first, as lines of JSON.", export_lines);
+  add_dead(export_command);
+
+  CLI::App* drop_command = add("drop", "Drops messages that wait, counted as dropped by the user.", drop);
+  drop_command->add_option("--match", arguments->match, "Those whose topic matches this filter")
+      ->type_name("FILTER");
+  drop_command
+      ->add_option("--older-than", arguments->older_than, "Those measured longer ago than this, such as 12h")
+      ->type_name("DURATION");
+  drop_command->add_flag("--all", arguments->all, "All");
+  add_json(drop_command);
+
+  add_json(add(
+      "verify",
+      "Checks every file, counts every message again and compares: committed = stored + each way out. Exit "
+      "code 65 for a difference.",
+      verify));
+}
+
+}  // namespace sluice::commands

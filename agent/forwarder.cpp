@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "forwarder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "encode/encoder.hpp"
+#include "mqtt/reason.hpp"
+
+namespace sluice {
+namespace {
+
+// Tokens of replies have the highest bit set, those of the queue are its sequences.
+constexpr std::uint64_t reply_token = std::uint64_t{1} << 63U;
+constexpr std::size_t taken_at_once = 16;
+constexpr std::size_t most_replies = 1000;
+constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
+
+// What remains of the shorter of the two expiries; nothing: none is set. Zero or less: it has expired.
+std::optional<std::chrono::seconds> remaining_expiry(const Delivery& delivery, const Clock& clock) {
+  std::chrono::seconds expiry = delivery.options.expiry;
+  const std::chrono::seconds asked = delivery.message->expiry;
+  if (expiry.count() == 0 || (asked.count() > 0 && asked < expiry)) expiry = asked;
+  if (expiry.count() == 0) return std::nullopt;
+  const Time& time = delivery.message->time;
+  const Nanoseconds age = time.boot == clock.boot() ? clock.monotonic() - Nanoseconds(time.monotonic_ns)
+                                                    : clock.wall() - Nanoseconds(time.wall_ns);
+  return std::chrono::ceil<std::chrono::seconds>(expiry - std::max(age, Nanoseconds(0)));
+}
+
+}  // namespace
+
+Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Queue& queue, Receive receive,
+                     const Clock& clock, Metrics& metrics, const Log& log)
+    : options_(options),
+      queue_(queue),
+      receive_(std::move(receive)),
+      clock_(clock),
+      log_(log),
+      forwarded_(metrics.counter("forwarder", "acknowledged")),
+      refused_(metrics.counter("forwarder", "refused")),
+      dead_lettered_(metrics.counter("forwarder", "dead_lettered")),
+      expired_(metrics.counter("forwarder", "expired")),
+      replies_dropped_(metrics.counter("forwarder", "replies_dropped")),
+      replies_(most_replies, most_reply_bytes),
+      pause_(options.retry_min, options.retry_max),
+      session_(std::move(session), *this, clock, metrics, log) {
+  queue_.on_ready([this] { session_.wake(); });
+}
+
+void Forwarder::start() {
+  session_.start();
+}
+
+void Forwarder::stop(std::chrono::milliseconds within) {
+  session_.stop(within);
+}
+
+void Forwarder::wake() {
+  session_.wake();
+}
+
+Push Forwarder::reply(Delivery&& delivery) {
+  const std::size_t bytes = footprint(delivery);
+  const Push pushed = replies_.push(std::move(delivery), bytes);
+  if (pushed == Push::ok) {
+    session_.wake();
+  } else {
+    replies_dropped_.add();
+  }
+  return pushed;
+}
+
+void Forwarder::on_link_up(bool in_flight_kept) {
+  if (in_flight_kept) return;
+  for (Held& held : held_) held.published = false;
+  unpublished_ = held_.size();
+}
+
+void Forwarder::on_link_down(std::string_view) {
+  const auto head = std::find_if(held_.begin(), held_.end(), [](const Held& held) { return held.published; });
+  if (head == held_.end()) return;
+  const std::uint64_t sequence = head->outgoing.sequence;
+  if (suspect_ == sequence) {
+    if (++losses_alone_ >= options_.disconnections) {
+      bury(head, "the broker closed the connection each time it was published, alone in the end");
+    }
+    // The library would send it again by itself, also once it is buried.
+    session_.forget_in_flight();
+    return;
+  }
+  losses_at_head_ = sequence == head_at_loss_ ? losses_at_head_ + 1 : 1;
+  head_at_loss_ = sequence;
+  if (losses_at_head_ >= options_.disconnections) {
+    suspect(sequence, "the link was lost " + std::to_string(losses_at_head_) +
+                          " times in a row while it waited for its answer");
+    session_.forget_in_flight();
+  }
+}
+
+void Forwarder::on_room() {
+  if (!send_replies() || is_pausing() || !send_held()) return;
+  while (!suspect_) {
+    taken_.clear();
+    if (queue_.take(taken_, taken_at_once) == 0) return;
+    for (queue::Outgoing& outgoing : taken_) {
+      held_.push_back({.outgoing = std::move(outgoing)});
+      ++unpublished_;
+    }
+    if (!send_held()) return;
+  }
+}
+
+void Forwarder::on_acknowledged(std::uint64_t token) {
+  if ((token & reply_token) != 0) return;
+  const Place held = find(token);
+  if (held == held_.end()) return;
+  held_.erase(held);
+  ++acknowledged_;
+  forwarded_.add();
+  pause_.reset();
+  queue_.acknowledge(token);
+  if (suspect_ == token) clear_suspect();
+}
+
+void Forwarder::on_refused(std::uint64_t token, std::uint8_t reason, bool for_good) {
+  if ((token & reply_token) != 0) {
+    if (reason != 0) replies_dropped_.add();
+    return;
+  }
+  const Place held = find(token);
+  if (held == held_.end()) return;
+  if (reason != 0) refused_.add();
+  if (for_good) {
+    bury(held, "refused by the broker: " + std::string(mqtt::reason_in_words(reason)));
+    return;
+  }
+  held->published = false;
+  ++unpublished_;
+  if (reason == 0) return;
+  if (suspect_ == token) {
+    bury(held, "refused by the broker again and again, alone in the end: " +
+                   std::string(mqtt::reason_in_words(reason)));
+    return;
+  }
+  if (held->refusals == 0 || acknowledged_ > held->passed_before) ++held->refusals;
+  held->passed_before = acknowledged_;
+  // What was published together is refused together: one pause for all of it.
+  if (held->round == rounds_) {
+    ++rounds_;
+    const auto pause = pause_.next();
+    paused_until_ = clock_.monotonic() + pause;
+    log_.warn("{}: refused by the broker: {}; kept, like what was sent with it, next try in {} ms",
+              held->outgoing.delivery.topic(), mqtt::reason_in_words(reason), pause.count());
+  }
+  if (held->refusals >= options_.refusals) {
+    suspect(token, "refused " + std::to_string(held->refusals) + " times while others passed");
+  }
+}
+
+void Forwarder::on_message(Message&& message, const mqtt::Inbound& inbound) {
+  receive_(std::move(message), inbound);
+}
+
+// False: no room, or no link.
+bool Forwarder::send_replies() {
+  for (Delivery& reply : replies_.take(most_replies, Nanoseconds(0)))
+    waiting_replies_.push_back(std::move(reply));
+  while (!waiting_replies_.empty()) {
+    queue::Outgoing outgoing;
+    outgoing.delivery = waiting_replies_.front();
+    mqtt::Publication publication = make_publication(outgoing, outgoing.delivery.message->expiry);
+    publication.token = reply_token | next_reply_;
+    std::string why;
+    const mqtt::PublishResult result = session_.publish(publication, &why);
+    if (result == mqtt::PublishResult::full || result == mqtt::PublishResult::down) return false;
+    if (result == mqtt::PublishResult::refused) {
+      replies_dropped_.add();
+      log_.warn("{}: the answer to a command cannot be published: {}", publication.topic, why);
+    }
+    ++next_reply_;
+    waiting_replies_.pop_front();
+  }
+  return true;
+}
+
+// Publishes what is held and not in flight, the suspect alone; false: there is no room for more, or no link.
+bool Forwarder::send_held() {
+  for (std::size_t i = 0; unpublished_ > 0 && i < held_.size();) {
+    Held& held = held_[i];
+    if (held.published || (suspect_ && suspect_ != held.outgoing.sequence)) {
+      ++i;
+      continue;
+    }
+    switch (send(held)) {
+      case Sent::yes:
+        ++i;
+        break;
+      case Sent::not_now:
+        return false;
+      case Sent::gone:
+        break;
+    }
+  }
+  return true;
+}
+
+Forwarder::Sent Forwarder::send(Held& held) {
+  const std::uint64_t sequence = held.outgoing.sequence;
+  const std::optional<std::chrono::seconds> expiry = remaining_expiry(held.outgoing.delivery, clock_);
+  if (expiry && expiry->count() <= 0) {
+    expired_.add();
+    queue_.expire(sequence);
+    held_.erase(find(sequence));
+    --unpublished_;
+    if (suspect_ == sequence) clear_suspect();
+    return Sent::gone;
+  }
+  mqtt::Publication publication = make_publication(held.outgoing, expiry.value_or(std::chrono::seconds(0)));
+  publication.token = sequence;
+  std::string why;
+  switch (session_.publish(publication, &why)) {
+    case mqtt::PublishResult::sent:
+      held.published = true;
+      held.round = rounds_;
+      --unpublished_;
+      return Sent::yes;
+    case mqtt::PublishResult::refused:
+      bury(find(sequence), why);
+      return Sent::gone;
+    default:
+      return Sent::not_now;
+  }
+}
+
+mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing,
+                                              std::chrono::seconds expiry) const {
+  const Delivery& delivery = outgoing.delivery;
+  const Message& message = *delivery.message;
+  mqtt::Publication publication;
+  publication.topic = delivery.topic();
+  publication.payload = encode::encode(
+      delivery, {.id_in_payload = options_.id == ForwarderOptions::Id::payload && !outgoing.id.empty(),
+                 .id = outgoing.id});
+  publication.qos = delivery.options.qos;
+  publication.retain = delivery.options.retain || message.retain;
+  if (!options_.properties) return publication;
+  publication.expiry = expiry;
+  publication.content_type = encode::content_type(delivery);
+  publication.response_topic = message.response_topic;
+  publication.correlation_data = message.correlation_data;
+  publication.user_properties = message.user_properties;
+  if (options_.id == ForwarderOptions::Id::property && !outgoing.id.empty()) {
+    publication.user_properties.emplace_back("id", outgoing.id);
+  }
+  return publication;
+}
+
+Forwarder::Place Forwarder::find(std::uint64_t sequence) {
+  return std::find_if(held_.begin(), held_.end(),
+                      [&](const Held& held) { return held.outgoing.sequence == sequence; });
+}
+
+// Dead-letters a message and goes on with the others.
+void Forwarder::bury(Place held, const std::string& reason) {
+  const std::uint64_t sequence = held->outgoing.sequence;
+  log_.error("{}: message {} is dead-lettered: {}; see `sluice buffer list --dead`",
+             held->outgoing.delivery.topic(), held->outgoing.id, reason);
+  dead_lettered_.add();
+  queue_.dead_letter(sequence, reason);
+  if (!held->published) --unpublished_;
+  held_.erase(held);
+  if (suspect_ == sequence) clear_suspect();
+}
+
+void Forwarder::suspect(std::uint64_t sequence, const std::string& why) {
+  const Place held = find(sequence);
+  log_.warn("{}: message {} is tried alone: {}", held->outgoing.delivery.topic(), held->outgoing.id, why);
+  suspect_ = sequence;
+  losses_alone_ = 0;
+  session_.limit_window(1);
+}
+
+void Forwarder::clear_suspect() {
+  suspect_.reset();
+  losses_at_head_ = 0;
+  session_.limit_window(0);
+}
+
+bool Forwarder::is_pausing() const {
+  return clock_.monotonic() < paused_until_;
+}
+
+}  // namespace sluice

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router.hpp"
+
+#include <utility>
+
+namespace sluice {
+namespace {
+
+// How often a batch that is to be taken whole waits for memory that another input snatched meanwhile.
+constexpr int most_waits = 100;
+constexpr std::chrono::milliseconds one_wait{10};
+
+std::size_t footprint_of(const std::vector<Delivery>& deliveries) {
+  std::size_t bytes = 0;
+  for (const Delivery& delivery : deliveries) bytes += footprint(delivery);
+  return bytes;
+}
+
+}  // namespace
+
+Router::Router(queue::Queue& queue, Completed completed, Metrics& metrics, Log log)
+    : queue_(queue),
+      completed_(std::move(completed)),
+      metrics_(metrics),
+      log_(std::move(log)),
+      unrouted_(metrics.counter("router", "unrouted")),
+      bad_rewrites_(metrics.counter("router", "bad_rewrites")),
+      table_(std::make_shared<Table>(Table{route::Rules({}, ""), {}, {}, {}})) {}
+
+void Router::set_routes(route::Rules rules, const std::map<std::string, plugin::Instance*>& instances) {
+  auto next = std::make_shared<Table>(Table{std::move(rules), {}, {}, {}});
+  for (const std::string& output : next->rules.outputs()) {
+    const auto found = instances.find(output);
+    next->instances.push_back(found == instances.end() ? nullptr : found->second);
+    next->is_session.push_back(output == route::mqtt_output);
+    next->undelivered.push_back(&metrics_.counter("output." + output, "undelivered"));
+  }
+  const std::lock_guard lock(mutex_);
+  table_ = std::move(next);
+}
+
+std::shared_ptr<const Router::Table> Router::table() const {
+  const std::lock_guard lock(mutex_);
+  return table_;
+}
+
+Push Router::accept(Message&& message, const std::shared_ptr<void>& until_committed) {
+  const auto table = this->table();
+  const auto shared = std::make_shared<Message>(std::move(message));
+  Routed routed = find_destinations(*table, shared, route::From::input);
+  if (routed.to_queue.size() > 1 && !queue_.has_room(footprint_of(routed.to_queue))) {
+    message = std::move(*shared);
+    return Push::full;
+  }
+  for (Delivery& delivery : routed.to_queue) {
+    // Where another input took the room between two copies, the first comes twice: never less than once.
+    const Push pushed = queue_.append(std::move(delivery), until_committed);
+    if (pushed != Push::ok) {
+      message = Message(*shared);
+      return pushed;
+    }
+  }
+  count(routed);
+  deliver_to_instances(*table, routed);
+  return Push::ok;
+}
+
+Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<void>& until_committed) {
+  const auto table = this->table();
+  std::vector<Routed> all;
+  std::size_t bytes = 0;
+  for (const Message& message : messages) {
+    all.push_back(find_destinations(*table, std::make_shared<Message>(message), route::From::input));
+    bytes += footprint_of(all.back().to_queue);
+  }
+  if (bytes > 0 && !queue_.has_room(bytes)) return Push::full;
+  for (Routed& routed : all) {
+    for (Delivery& delivery : routed.to_queue) {
+      Push pushed = queue_.append(std::move(delivery), until_committed);
+      for (int waits = 0; pushed == Push::full && waits < most_waits; ++waits) {
+        queue_.wait_room(one_wait);
+        pushed = queue_.append(std::move(delivery), until_committed);
+      }
+      if (pushed != Push::ok) return pushed;
+    }
+  }
+  for (Routed& routed : all) {
+    count(routed);
+    deliver_to_instances(*table, routed);
+  }
+  return Push::ok;
+}
+
+bool Router::wait_room(std::chrono::nanoseconds timeout) {
+  return queue_.wait_room(timeout);
+}
+
+void Router::completed(const Delivery& delivery, const plugin::Completion& completion) {
+  completed_(delivery, completion);
+}
+
+Router::Outcome Router::route_from_broker(Message&& message) {
+  const auto table = this->table();
+  Routed routed =
+      find_destinations(*table, std::make_shared<Message>(std::move(message)), route::From::broker);
+  count(routed);
+  if (!routed.matched) return Outcome::unrouted;
+  std::size_t delivered = 0;
+  for (Delivery& delivery : routed.to_queue) {
+    if (queue_.append(std::move(delivery)) == Push::ok) {
+      ++delivered;
+    } else {
+      metrics_.counter("output.mqtt", "undelivered").add();
+    }
+  }
+  const std::size_t wanted = routed.to_queue.size() + routed.to_instances.size();
+  delivered += deliver_to_instances(*table, routed);
+  return delivered > 0 || wanted == 0 ? Outcome::delivered : Outcome::undelivered;
+}
+
+Router::Routed Router::find_destinations(const Table& table, const std::shared_ptr<const Message>& message,
+                                         route::From from) {
+  Routed routed;
+  std::vector<route::Rules::Hit> hits;
+  routed.matched = table.rules.route(message->topic, from, hits);
+  for (const route::Rules::Hit& hit : hits) {
+    const route::Rule& rule = table.rules.rules()[hit.rule];
+    Delivery delivery{message, {}, rule.options};
+    if (!rule.topic.empty()) {
+      auto rewritten = table.rules.rewrite(hit.rule, message->topic, message->input);
+      if (!rewritten.problem.empty()) {
+        routed.bad_rewrites.push_back("route " + std::to_string(hit.rule + 1) + " of " + message->topic +
+                                      ": " + rewritten.problem);
+        continue;
+      }
+      delivery.rewritten_topic = std::move(rewritten.topic);
+    }
+    if (table.is_session[hit.output]) {
+      routed.to_queue.push_back(std::move(delivery));
+    } else {
+      routed.to_instances.emplace_back(hit.output, std::move(delivery));
+    }
+  }
+  return routed;
+}
+
+void Router::count(const Routed& routed) {
+  if (!routed.matched) unrouted_.add();
+  for (const std::string& problem : routed.bad_rewrites) {
+    bad_rewrites_.add();
+    log_.warn("{}", problem);
+  }
+}
+
+// How many were taken; the others are counted.
+std::size_t Router::deliver_to_instances(const Table& table, Routed& routed) {
+  std::size_t delivered = 0;
+  for (auto& [output, delivery] : routed.to_instances) {
+    plugin::Instance* instance = table.instances[output];
+    if (instance != nullptr && instance->deliver(std::move(delivery)) == Push::ok) {
+      ++delivered;
+    } else {
+      table.undelivered[output]->add();
+    }
+  }
+  return delivered;
+}
+
+route::Rules::Explanation Router::explain(std::string_view topic, route::From from) const {
+  return table()->rules.explain(topic, from);
+}
+
+std::vector<route::Rule> Router::rules() const {
+  return table()->rules.rules();
+}
+
+}  // namespace sluice
