@@ -1,0 +1,74 @@
+#!/bin/bash
+# Builds Sluice and passes its tests. Installs what is missing with apt (Debian 12).
+#
+#   tests/run.sh                 the release tests
+#   tests/run.sh --sanitizers    before them: address+undefined sanitizers by clang, a small dose of each fuzzer, and the
+#                                thread sanitizer
+#   tests/run.sh --full          besides: the long runs (200 kills, 60 s of each fuzzer, benchmarks)
+#
+# The last line is CTest's summary of the release tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+
+mode=normal
+case "${1:-}" in
+  "") ;;
+  --sanitizers | --full) mode=${1#--} ;;
+  *) echo "usage: tests/run.sh [--sanitizers | --full]" >&2; exit 64 ;;
+esac
+
+jobs=$(nproc)
+step() { printf '\n=== %s (%s)\n' "$*" "$(date +%T)"; }
+
+build() { # PRESET
+  step "build $1"
+  cmake --preset "$1" -DSLUICE_BUILD_TESTS=ON
+  cmake --build --preset "$1" -j "$jobs"
+}
+
+run_tests() { # PRESET [CTEST ARGUMENTS]
+  local preset=$1; shift
+  step "test $preset"
+  # A test that passes only at the second try is listed below as one to mend; it does not stop the others.
+  ctest --preset "$preset" -j "$jobs" --no-tests=error --repeat until-pass:2 --quiet --output-log "build/$preset/ctest.log" "$@" || {
+    grep -E 'Failed|\*\*\*|tests passed' "build/$preset/ctest.log" | tail -40
+    grep -B2 -A60 -E '\*\*\*(Failed|Timeout|Exception)' "build/$preset/ctest.log" | head -400
+    exit 1
+  }
+  grep -E '\*\*\*(Failed|Timeout|Exception)' "build/$preset/ctest.log" | sed 's/^/passed at the second try: /' || true
+  sed -n '/tests passed/,$p' "build/$preset/ctest.log"
+  grep -E '[0-9]+% tests passed' "build/$preset/ctest.log"
+}
+
+fuzz() { # SECONDS
+  step "each fuzzer for $1 s"
+  local fuzzer name corpus log
+  for fuzzer in build/asan/tests/fuzz/fuzz_*; do
+    [ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
+    name=$(basename "$fuzzer")
+    log="build/asan/$name.log"
+    corpus=$(mktemp -d)
+    "$fuzzer" -max_total_time="$1" -rss_limit_mb=2048 -print_final_stats=1 "$corpus" "tests/fuzz/corpus/${name#fuzz_}" \
+      >"$log" 2>&1 || { tail -60 "$log"; exit 1; }
+    rm -rf "$corpus"
+    echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, nothing found"
+  done
+}
+
+step "packages"
+install_packages "${sluice_build_packages[@]}" "${sluice_test_packages[@]}"
+
+if [ "$mode" != normal ]; then
+  build asan
+  if [ "$mode" = full ]; then fuzz 60; else fuzz 10; fi
+  run_tests asan
+  build tsan
+  run_tests tsan
+fi
+build release
+if [ "$mode" = full ]; then
+  step "the long runs"
+  tests/bench/full.sh build/release
+fi
+run_tests release
