@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sluice {
-namespace {
-
-// How often a batch that is to be taken whole waits for memory that another input snatched meanwhile.
-constexpr int most_waits = 100;
-constexpr std::chrono::milliseconds one_wait{10};
-
-std::size_t footprint_of(const std::vector<Delivery>& deliveries) {
-  std::size_t bytes = 0;
-  for (const Delivery& delivery : deliveries) bytes += footprint(delivery);
-  return bytes;
-}
-
-}  // namespace
 
 Router::Router(queue::Queue& queue, Completed completed, Metrics& metrics, Log log)
     : queue_(queue),
@@ -48,17 +37,9 @@ Push Router::accept(Message&& message, const std::shared_ptr<void>& until_commit
   const auto table = this->table();
   const auto shared = std::make_shared<Message>(std::move(message));
   Routed routed = find_destinations(*table, shared, route::From::input);
-  if (routed.to_queue.size() > 1 && !queue_.has_room(footprint_of(routed.to_queue))) {
+  if (const Push pushed = queue_.append_all(routed.to_queue, until_committed); pushed != Push::ok) {
     message = std::move(*shared);
-    return Push::full;
-  }
-  for (Delivery& delivery : routed.to_queue) {
-    // Where another input took the room between two copies, the first comes twice: never less than once.
-    const Push pushed = queue_.append(std::move(delivery), until_committed);
-    if (pushed != Push::ok) {
-      message = Message(*shared);
-      return pushed;
-    }
+    return pushed;
   }
   count(routed);
   deliver_to_instances(*table, routed);
@@ -68,22 +49,13 @@ Push Router::accept(Message&& message, const std::shared_ptr<void>& until_commit
 Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<void>& until_committed) {
   const auto table = this->table();
   std::vector<Routed> all;
-  std::size_t bytes = 0;
+  std::vector<Delivery> to_queue;
   for (const Message& message : messages) {
-    all.push_back(find_destinations(*table, std::make_shared<Message>(message), route::From::input));
-    bytes += footprint_of(all.back().to_queue);
+    Routed& routed = all.emplace_back(
+        find_destinations(*table, std::make_shared<Message>(message), route::From::input));
+    std::move(routed.to_queue.begin(), routed.to_queue.end(), std::back_inserter(to_queue));
   }
-  if (bytes > 0 && !queue_.has_room(bytes)) return Push::full;
-  for (Routed& routed : all) {
-    for (Delivery& delivery : routed.to_queue) {
-      Push pushed = queue_.append(std::move(delivery), until_committed);
-      for (int waits = 0; pushed == Push::full && waits < most_waits; ++waits) {
-        queue_.wait_room(one_wait);
-        pushed = queue_.append(std::move(delivery), until_committed);
-      }
-      if (pushed != Push::ok) return pushed;
-    }
-  }
+  if (const Push pushed = queue_.append_all(to_queue, until_committed); pushed != Push::ok) return pushed;
   for (Routed& routed : all) {
     count(routed);
     deliver_to_instances(*table, routed);

@@ -305,23 +305,31 @@ std::optional<std::int64_t> Keeper::oldest_time() {
 void Keeper::read_ahead() {
   const auto after = tail_.wants_rows();
   if (!after) return;
-  // In memory a message takes several times the bytes that it is stored as.
+  // The other half may still be there. In memory a message takes several times the bytes that it is stored as.
+  const std::size_t room = tail_.read_ahead_bytes() / 2;
   constexpr std::size_t unpacked = 4;
   std::vector<StoredRow> rows;
-  const bool end = chain_.read(*after, rows_a_read, tail_.read_ahead_bytes() / unpacked, rows);
+  bool end = chain_.read(*after, rows_a_read, room / unpacked, rows);
   std::vector<Tail::ReadAhead> messages;
   messages.reserve(rows.size());
+  std::uint64_t reached = *after;
+  std::size_t used = 0;
   for (const StoredRow& row : rows) {
+    if (used >= room) {
+      end = false;
+      break;
+    }
+    reached = row.sequence;
     try {
       Delivery delivery = unpack(row.data);
       const std::size_t bytes = footprint(delivery) + sizeof(Tail::ReadAhead);
+      used += bytes;
       messages.push_back({row.sequence, row.start, std::move(delivery), bytes});
     } catch (const UnpackError& error) {
       put_aside(row, error.what());
     }
   }
   Tail::Released released;
-  const std::uint64_t reached = rows.empty() ? *after : rows.back().sequence;
   if (tail_.add_rows(std::move(messages), reached, end, released)) ready_();
 }
 

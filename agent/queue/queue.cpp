@@ -28,17 +28,16 @@ void Queue::ready() const {
 }
 
 Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
+  return append_all(std::span(&delivery, 1), until_committed);
+}
+
+Push Queue::append_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed) {
   Tail::Released released;
-  const std::size_t bytes = footprint(delivery);
   const Tail::Appended appended =
-      tail_->append(delivery, bytes, until_committed, storage_.clock().monotonic(), released);
+      tail_->append(deliveries, until_committed, storage_.clock().monotonic(), released);
   if (appended.ready) ready();
   if (appended.write_by) storage_.wake_by(*appended.write_by);
   return appended.push;
-}
-
-bool Queue::has_room(std::size_t bytes) const {
-  return tail_->has_room(bytes);
 }
 
 bool Queue::wait_room(std::chrono::nanoseconds timeout) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,9 +60,10 @@ class Queue {
   /// until append() has answered, since what is refused is let go too. After stop() has begun it says nothing.
   Push append(Delivery&& delivery, std::shared_ptr<void> until_committed = nullptr);
 
-  /// Whether append() would take a delivery of that footprint now. Any thread.
-  bool has_room(std::size_t bytes) const;
-  /// Waits until anything could be appended; false: time-out, or closed. Any thread.
+  /// The same for several: all of them or none, whatever other threads append meanwhile.
+  Push append_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed = nullptr);
+
+  /// Waits until there is room for what was refused last; false: time-out, or closed. Any thread.
   bool wait_room(std::chrono::nanoseconds timeout);
 
   // The forwarder's thread; none waits for the disk, not even for a commit in its fsync.

@@ -41,69 +41,70 @@ std::uint64_t Tail::next_sequence() const {
   return next_;
 }
 
-Tail::Appended Tail::append(Delivery& delivery, std::size_t bytes, std::shared_ptr<void>& until_committed,
+Tail::Appended Tail::append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
                             Nanoseconds now, Released& released) {
-  bytes += sizeof(Entry);
+  std::size_t bytes = deliveries.size() * sizeof(Entry);
+  for (const Delivery& delivery : deliveries) bytes += footprint(delivery);
   const std::lock_guard lock(mutex_);
   if (closed_) return {Push::closed, false, std::nullopt};
   if (somebody_waits(until_committed) && disk_full_) return {Push::full, false, std::nullopt};
-  if (bytes_ + bytes > limits_.memory) {
-    // What is committed can be read back.
-    while (!entries_.empty() && entries_.front().state >= State::committed &&
-           bytes_ + bytes > limits_.memory) {
-      pop_front(released);
-    }
-    if (bytes_ + bytes > limits_.memory && (!entries_.empty() || !buffer_.empty())) {
-      due_to_ = next_ - 1;
-      return {Push::full, false, now};
-    }
+  // What is committed can be read back.
+  while (!fits(bytes) && entries_.front().state >= State::committed) pop_front(released);
+  if (!fits(bytes)) {
+    refused_bytes_ = bytes;
+    due_to_ = next_ - 1;
+    return {Push::full, false, now};
   }
+  Appended appended;
+  for (Delivery& delivery : deliveries) {
+    const auto write_by = push_back(std::move(delivery), until_committed, now);
+    if (write_by && (!appended.write_by || *write_by < *appended.write_by)) appended.write_by = write_by;
+  }
+  if (!deliveries.empty()) appended.ready = std::exchange(hungry_, false);
+  return appended;
+}
+
+// When the storage thread has to look, where it has to because of this one.
+std::optional<Nanoseconds> Tail::push_back(Delivery&& delivery, const std::shared_ptr<void>& until_committed,
+                                           Nanoseconds now) {
   const bool first_pending = pending_ == 0;
   Entry& entry = entries_.emplace_back();
   entry.sequence = next_++;
   entry.at_once = somebody_waits(until_committed) || delivery.options.priority == Priority::high;
+  entry.bytes = footprint(delivery) + sizeof(Entry);
   entry.delivery = std::move(delivery);
-  entry.until_committed = std::move(until_committed);
+  entry.until_committed = until_committed;
   entry.due = now + limits_.persist_after;
-  entry.bytes = bytes;
-  bytes_ += bytes;
-  pending_bytes_ += bytes;
+  const std::size_t pending_bytes = std::exchange(pending_bytes_, pending_bytes_ + entry.bytes);
+  entry_bytes_ += entry.bytes;
   ++pending_;
 
-  Appended appended;
   if (entry.at_once) {
     ++at_once_;
     due_to_ = entry.sequence;
-    appended.write_by = now;
-  } else if (pending_bytes_ > limits_.memory / 2 && pending_bytes_ - bytes <= limits_.memory / 2) {
-    appended.write_by = now;
-  } else if (limits_.persist_after.count() == 0 && pending_ == worth_writing_rows) {
-    appended.write_by = now;
-  } else if (first_pending) {
-    appended.write_by = entry.due + limits_.commit_interval;
+    return now;
   }
-  appended.ready = std::exchange(hungry_, false);
-  return appended;
+  const bool half_full = pending_bytes_ > limits_.memory / 2 && pending_bytes <= limits_.memory / 2;
+  if (half_full || (limits_.persist_after.count() == 0 && pending_ == worth_writing_rows)) return now;
+  if (first_pending) return entry.due + limits_.commit_interval;
+  return std::nullopt;
 }
 
-bool Tail::has_room(std::size_t bytes) const {
-  const std::lock_guard lock(mutex_);
-  if (closed_) return false;
-  if (entries_.empty() && buffer_.empty()) return true;
-  std::size_t held = bytes_;
-  for (const Entry& entry : entries_) {
-    if (held + bytes + sizeof(Entry) <= limits_.memory || entry.state < State::committed) break;
-    held -= entry.bytes;
-  }
-  return held + bytes + sizeof(Entry) <= limits_.memory;
+// Whatever its size, something fits into a tail that holds nothing.
+bool Tail::fits(std::size_t bytes) const {
+  return entries_.empty() || entry_bytes_ + bytes <= limits_.memory - read_ahead_bytes();
 }
 
 bool Tail::wait_room(Nanoseconds timeout) {
-  // Room for a small message; a larger one waits again.
-  constexpr std::size_t small = 512;
   const auto room = [this] {
-    return closed_ || entries_.empty() || entries_.front().state >= State::committed ||
-           bytes_ + small + sizeof(Entry) <= limits_.memory;
+    if (closed_ || fits(refused_bytes_)) return true;
+    std::size_t held = entry_bytes_;
+    for (const Entry& entry : entries_) {
+      if (entry.state < State::committed) return false;
+      held -= entry.bytes;
+      if (held + refused_bytes_ <= limits_.memory - read_ahead_bytes()) return true;
+    }
+    return true;
   };
   std::unique_lock lock(mutex_);
   ++waiting_for_room_;
@@ -143,7 +144,7 @@ void Tail::release(Entry& entry, Released& released) {
   released.emplace_back(std::move(entry.delivery), std::move(entry.until_committed));
   entry.delivery = {};
   entry.until_committed = nullptr;
-  bytes_ -= entry.bytes - sizeof(Entry);
+  entry_bytes_ -= entry.bytes - sizeof(Entry);
   entry.bytes = sizeof(Entry);
   freed();
 }
@@ -151,7 +152,7 @@ void Tail::release(Entry& entry, Released& released) {
 void Tail::pop_front(Released& released) {
   Entry& entry = entries_.front();
   if (entry.delivery.message || somebody_waits(entry.until_committed)) release(entry, released);
-  bytes_ -= entry.bytes;
+  entry_bytes_ -= entry.bytes;
   entries_.pop_front();
 }
 
@@ -181,7 +182,6 @@ std::vector<Tail::Taken> Tail::take(std::size_t max, bool& read_ahead, Released&
   while (!buffer_.empty() && taken.size() < max) {
     ReadAhead& row = buffer_.front();
     taken.push_back({row.sequence, row.start, std::move(row.delivery), true});
-    bytes_ -= row.bytes;
     buffer_bytes_ -= row.bytes;
     buffer_.pop_front();
   }
@@ -379,7 +379,6 @@ std::optional<std::uint64_t> Tail::wants_rows() const {
 bool Tail::add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released) {
   const std::lock_guard lock(mutex_);
   for (ReadAhead& row : rows) {
-    bytes_ += row.bytes;
     buffer_bytes_ += row.bytes;
     buffer_.push_back(std::move(row));
   }
@@ -417,7 +416,6 @@ void Tail::forget(const Interval& range, Released& released) {
       ++row;
       continue;
     }
-    bytes_ -= row->bytes;
     buffer_bytes_ -= row->bytes;
     released.emplace_back(std::move(row->delivery), nullptr);
     row = buffer_.erase(row);
@@ -436,7 +434,7 @@ Tail::Reading Tail::reading() const {
   const std::lock_guard lock(mutex_);
   Reading reading;
   reading.in_memory = pending_;
-  reading.bytes = bytes_;
+  reading.bytes = entry_bytes_ + buffer_bytes_;
   reading.passed = passed_;
   reading.passed_other = passed_other_;
   reading.dropped_newest = dropped_newest_;

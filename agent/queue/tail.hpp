@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,9 +78,10 @@ class Tail {
     bool ready = false;                   ///< the reader had found nothing
     std::optional<Nanoseconds> write_by;  ///< the storage thread has to look by then
   };
-  Appended append(Delivery& delivery, std::size_t bytes, std::shared_ptr<void>& until_committed,
-                  Nanoseconds now, Released& released);
-  bool has_room(std::size_t bytes) const;
+  /// All of them or none; what is not taken is left as it was.
+  Appended append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed, Nanoseconds now,
+                  Released& released);
+  /// Waits until there is room for what was refused last.
   bool wait_room(Nanoseconds timeout);
   void close();
 
@@ -106,6 +108,7 @@ class Tail {
   std::optional<std::uint64_t> wants_rows() const;
   /// The rows after that sequence: all up to `reached`, or all there are. True: the reader had found nothing.
   bool add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released);
+  /// This part of the memory is for what is read ahead, the rest for what is accepted.
   std::size_t read_ahead_bytes() const { return limits_.memory / 4; }
 
   std::vector<Outcome> take_outcomes();
@@ -149,6 +152,9 @@ class Tail {
   void note(std::uint64_t sequence, Way way);
   void note_settled(std::uint64_t sequence, Way way, std::string reason);
   void count_unwritten(Way way);
+  std::optional<Nanoseconds> push_back(Delivery&& delivery, const std::shared_ptr<void>& until_committed,
+                                       Nanoseconds now);
+  bool fits(std::size_t bytes) const;
   void freed();
 
   const Limits limits_;
@@ -157,7 +163,7 @@ class Tail {
   // guarded by mutex_
   std::deque<Entry> entries_;
   std::deque<ReadAhead> buffer_;
-  std::size_t bytes_ = 0;  // of entries and buffer
+  std::size_t entry_bytes_ = 0;
   std::size_t buffer_bytes_ = 0;
   std::size_t pending_bytes_ = 0;
   std::uint64_t pending_ = 0;  // pending or writing, not gone
@@ -176,6 +182,7 @@ class Tail {
   std::uint64_t passed_other_ = 0;
   std::uint64_t dropped_newest_ = 0;
   std::size_t waiting_for_room_ = 0;
+  std::size_t refused_bytes_ = 512;  // of what was refused last; before that, a small message
   bool is_open_ = false;
   bool closed_ = false;
   bool hungry_ = false;  // take() gave nothing

@@ -133,7 +133,7 @@ TEST_F(QueueTest, TakesAndAcknowledgesWhileACommitIsInItsSync) {
   EXPECT_EQ(queue->take(taken, 100), 50U);
   for (const Outgoing& one : taken) queue->acknowledge(one.sequence);
   EXPECT_EQ(queue->stats().passed, 49U);
-  EXPECT_TRUE(queue->has_room(1000));
+  EXPECT_TRUE(queue->wait_room(milliseconds(0)));
   vfs.release_syncs();
   queue->flush();
   // The one that was being written is counted as committed and acknowledged.
@@ -226,13 +226,59 @@ TEST_F(QueueTest, SaysFullWhenItsMemoryIsUsedUpAndTheDiskRefuses) {
     if (push == Push::ok) ++accepted;
   }
   EXPECT_EQ(push, Push::full);
-  EXPECT_FALSE(queue->has_room(1000));
   EXPECT_FALSE(queue->wait_room(milliseconds(1)));
   vfs.fail_writes(false);
   advance(std::chrono::minutes(1));
   EXPECT_TRUE(queue->wait_room(long_enough));
   restart();
   EXPECT_EQ(numbers(take_all()), range(1, accepted));
+  close();
+}
+
+TEST_F(QueueTest, WaitsForAsMuchRoomAsWasRefused) {
+  options.memory = 64 << 10;
+  options.persist_after = options.commit_interval = std::chrono::hours(1);
+  ShimVfs vfs;
+  restart();
+  vfs.fail_writes(true);
+  std::uint64_t number = 0;
+  while (queue->append(delivery_of(number + 1, 8000)) == Push::ok) ++number;
+  // A small one still fits, a large one does not: no reason to try it again at once.
+  ASSERT_EQ(queue->append(delivery_of(++number)), Push::ok);
+  ASSERT_EQ(queue->append(delivery_of(1, 8000)), Push::full);
+  EXPECT_FALSE(queue->wait_room(milliseconds(1)));
+  vfs.fail_writes(false);
+  advance(std::chrono::minutes(1));
+  EXPECT_TRUE(queue->wait_room(long_enough));
+  EXPECT_EQ(queue->append(delivery_of(++number, 8000)), Push::ok);
+  close();
+}
+
+TEST_F(QueueTest, TakesSeveralTogetherOrNoneOfThem) {
+  options.memory = 64 << 10;
+  ShimVfs vfs;
+  restart();
+  vfs.fail_writes(true);
+  append(1, 1, 30'000);
+  std::vector<Delivery> two;
+  for (const std::uint64_t number : {2, 3}) two.push_back(delivery_of(number, 20'000));
+  EXPECT_EQ(queue->append_all(two), Push::full);
+  ASSERT_NE(two[0].message, nullptr);
+  EXPECT_EQ(queue->stats().in_memory, 1U);
+  vfs.fail_writes(false);
+  advance(std::chrono::minutes(1));
+  EXPECT_TRUE(queue->wait_room(long_enough));
+  EXPECT_EQ(queue->append_all(two), Push::ok);
+  // Together larger than the whole memory: taken where there is nothing else, or they would be refused for good.
+  std::vector<Delivery> larger;
+  for (const std::uint64_t number : {4, 5}) larger.push_back(delivery_of(number, 50'000));
+  Push pushed = queue->append_all(larger);
+  for (int tries = 0; pushed == Push::full && tries < 10; ++tries) {
+    ASSERT_TRUE(queue->wait_room(long_enough));
+    pushed = queue->append_all(larger);
+  }
+  EXPECT_EQ(pushed, Push::ok);
+  EXPECT_EQ(numbers(take_all()), range(1, 5));
   close();
 }
 
