@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64.hpp"
 #include "base/utf8.hpp"
 #include "encode/encoder.hpp"
 #include "route/topic.hpp"
@@ -35,26 +36,13 @@ ordered_json ledger(const queue::Ledger& ledger) {
   return document;
 }
 
-constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(std::string_view bytes) {
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      bits = bits << 8U | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i)
-      text += i <= group.size() ? base64_digits[bits >> (18U - 6U * i) & 63U] : '=';
-  }
-  return text;
-}
-
 // What would be published: JSON as it is, other text as a string, and bytes that are no text as base64, marked as such.
 void put_payload(ordered_json& document, const Delivery& delivery) {
   const std::string encoded = encode::encode(delivery);
   if (!is_utf8(encoded)) {
-    document["payload"] = base64(encoded);
+    std::string payload;
+    append_base64(payload, encoded);
+    document["payload"] = payload;
     document["encoding"] = "base64";
     return;
   }

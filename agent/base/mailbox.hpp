@@ -44,7 +44,12 @@ class Mailbox {
     std::vector<T> taken;
     {
       std::unique_lock lock(mutex_);
-      filled_.wait_for(lock, std::min(timeout, longest_wait), [this] { return !items_.empty() || closed_; });
+      // Even a wait of no time is a system call.
+      if (timeout > timeout.zero()) {
+        filled_.wait_for(lock, std::min(timeout, longest_wait),
+                         [this] { return !items_.empty() || closed_; });
+      }
+      if (items_.empty()) return taken;
       const std::size_t count = std::min(max, items_.size());
       taken.reserve(count);
       for (std::size_t i = 0; i < count; ++i) {
@@ -54,7 +59,7 @@ class Mailbox {
       }
       if (items_.empty() && !closed_) event_.clear();
     }
-    if (!taken.empty()) emptied_.notify_all();
+    emptied_.notify_all();
     return taken;
   }
 

@@ -32,13 +32,6 @@ constexpr Utf8Character first_character(std::string_view text) {
   return {code, bytes};
 }
 
-constexpr bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t bytes = first_character(text).bytes;
-    if (bytes == 0) return false;
-    text.remove_prefix(bytes);
-  }
-  return true;
-}
+bool is_utf8(std::string_view text);
 
 }  // namespace sluice

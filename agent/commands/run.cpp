@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -102,6 +103,7 @@ void work(Agent& agent, const FileDescriptor& signals, const std::filesystem::pa
   Nanoseconds feed_at{0};
   Nanoseconds status_at{0};
   manager.ready();
+  ::malloc_trim(0);  // what reading the configuration took
   for (;;) {
     const int signal = next_signal(signals, tick_ms);
     if (signal == SIGTERM || signal == SIGINT) {

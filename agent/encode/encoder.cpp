@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "base/base64.hpp"
 #include "base/utf8.hpp"
 
 namespace sluice::encode {
@@ -91,20 +92,6 @@ void put_text(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void put_base64(std::string& out, std::string_view bytes) {
-  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0;
-  };
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const unsigned group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
-    out += digits[group >> 18U];
-    out += digits[group >> 12U & 63U];
-    out += i + 1 < bytes.size() ? digits[group >> 6U & 63U] : '=';
-    out += i + 2 < bytes.size() ? digits[group & 63U] : '=';
-  }
-}
-
 // ---- Numbers and times ----
 
 template <typename Number>
@@ -163,7 +150,7 @@ void put_value(std::string& out, const Value& value) {
           put_text(out, v);
         } else if constexpr (std::is_same_v<T, Bytes>) {
           out += '"';
-          put_base64(out, v.data);
+          append_base64(out, v.data);
           out += '"';
         } else {
           put_number(out, v);

@@ -8,8 +8,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "plugin/abi.hpp"
-#include "plugin/utf8.hpp"
+#include "plugin/mqtt_text.hpp"
 
 namespace sluice::plugin {
 namespace {

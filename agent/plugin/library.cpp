@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "plugin/abi.hpp"
-#include "plugin/utf8.hpp"
 
 namespace sluice::plugin {
 namespace {

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "plugin/abi.hpp"
 #include "plugin/check.hpp"
 #include "plugin/library.hpp"
 #include "plugin/literal.hpp"
-#include "plugin/utf8.hpp"
 
 namespace sluice::plugin {
 namespace {

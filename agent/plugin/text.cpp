@@ -3,7 +3,8 @@
 
 #include <cstddef>
 
-#include "plugin/utf8.hpp"
+#include "base/utf8.hpp"
+
 
 namespace sluice::plugin {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "base/settings.hpp"
 #include "plugin/abi.hpp"
-#include "plugin/utf8.hpp"
+#include "plugin/mqtt_text.hpp"
 
 namespace sluice::plugin {
 namespace {

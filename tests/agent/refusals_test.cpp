@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ostream>
 #include <set>
 
 #include "agent/agent_process.hpp"
@@ -262,6 +263,10 @@ struct Mistake {
   bool wrong_ca;
   const char* words;
 };
+
+void PrintTo(const Mistake& mistake, std::ostream* out) {
+  *out << mistake.name;
+}
 
 class TlsRefusals : public testing::TestWithParam<Mistake> {};
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <ostream>
 
 #include "agent/agent_process.hpp"
 #include "support/broker.hpp"
@@ -28,6 +29,10 @@ struct Link {
   int qos = 1;
   bool keep_session = false;
 };
+
+void PrintTo(const Link& link, std::ostream* out) {
+  *out << "QoS " << link.qos << (link.keep_session ? ", session kept" : ", session new");
+}
 
 std::string configuration(const Broker& broker, const Link& link, const std::string& input) {
   return "[agent]\nid = \"gw\"\nstate_dir = \"STATE\"\n[mqtt]\nbrokers = [\"" + broker.url() +
@@ -72,7 +77,7 @@ Tally tally(Subscriber& subscriber, int count) {
 bool complete(Subscriber& subscriber, int count) {
   return wait_until(
       [&] {
-        return subscriber.messages().size() >= static_cast<std::size_t>(count) &&
+        return subscriber.count() >= static_cast<std::size_t>(count) &&
                arrivals(subscriber).size() == static_cast<std::size_t>(count);
       },
       long_patience);
@@ -139,19 +144,22 @@ TEST_P(StoreAndForward, WhatWasCollectedOfflineSurvivesAKillAndArrivesOnce) {
 
 TEST_P(StoreAndForward, KilledAgainAndAgainWhileDrainingLosesNothing) {
   const int kills = dose("SLUICE_TEST_KILLS", 20);
-  const int count = std::max(20'000, kills * 700);  // so that every kill finds something to drain
+  const int count = std::max(dose("SLUICE_TEST_MESSAGES", 20'000), kills * 700);  // so that every kill finds something to drain
   collect_offline(count);
   broker_.start();
   Subscriber subscriber(broker_.port(), everything());
   int killed = 0;
   for (; killed < kills; ++killed) {
-    const std::size_t before = subscriber.messages().size();
+    const std::size_t before = subscriber.count();
+    // A slow machine notices late how far it is: too late for the last ones.
+    if (before + 700 > static_cast<std::size_t>(count)) break;
     agent_.launch();
     // Somewhere in the middle of draining; the first ones before anything went out.
     const std::size_t progress = static_cast<std::size_t>(killed) * 97 % 700;
     ASSERT_TRUE(subscriber.wait_for(before + progress, long_patience)) << agent_.log();
     agent_.kill();
   }
+  EXPECT_GE(killed, kills / 4) << "too few to show anything";
   agent_.start();
   ASSERT_TRUE(complete(subscriber, count)) << agent_.log();
   ASSERT_TRUE(agent_.wait_drained());
@@ -163,13 +171,13 @@ TEST_P(StoreAndForward, KilledAgainAndAgainWhileDrainingLosesNothing) {
 }
 
 TEST_P(StoreAndForward, TheBrokerComesAndGoesWhileDraining) {
-  const int count = 20'000;
+  const int count = dose("SLUICE_TEST_MESSAGES", 20'000);
   collect_offline(count);
   broker_.start();
   Subscriber subscriber(broker_.port(), everything("historian"));
   agent_.start();
   for (int i = 1; i <= 5; ++i) {
-    ASSERT_TRUE(subscriber.wait_for(static_cast<std::size_t>(i) * 2000, long_patience)) << agent_.log();
+    ASSERT_TRUE(subscriber.wait_for(static_cast<std::size_t>(i * count / 10), long_patience)) << agent_.log();
     broker_.restart();
   }
   ASSERT_TRUE(complete(subscriber, count)) << agent_.log();

@@ -41,6 +41,16 @@ TEST(Utf8, RefusesCharactersThatAreCutShort) {
   EXPECT_TRUE(is_utf8(""));
 }
 
+TEST(Utf8, LooksAlsoBehindLongRunsOfAscii) {
+  const std::string plain = "plain text of more than eight bytes";
+  for (std::size_t length = 0; length <= plain.size(); ++length) {
+    const std::string start = plain.substr(0, length);
+    EXPECT_TRUE(is_utf8(start + "\xC3\xA9"));
+    EXPECT_FALSE(is_utf8(start + "\xC3"));
+    EXPECT_FALSE(is_utf8(start + "\x80 and more"));
+  }
+}
+
 TEST(Utf8, RefusesOverlongForms) {
   for (const char* text :
        {"\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF"}) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <mosquitto.h>
+
+#include <memory>
 
 #include "harness.hpp"
+#include "mqtt/tls.hpp"
 #include "support/broker.hpp"
 #include "support/fake_broker.hpp"
 
@@ -62,6 +66,15 @@ TEST(Tls, RefusesABrokerOfAnotherAuthority) {
   ASSERT_TRUE(harness.wait_logged("cannot be trusted")) << harness.log_text();
   EXPECT_NE(harness.session().status().reason.find("mqtt.tls.ca_file"), std::string::npos);
   EXPECT_TRUE(harness.record().ups.empty());
+}
+
+TEST(Tls, NamesTheRemedyAlsoWhereOnlyTheLibrarysLineIsLeft) {
+  const std::unique_ptr<mosquitto, void (*)(mosquitto*)> handle(mosquitto_new(nullptr, true, nullptr),
+                                                                mosquitto_destroy);
+  const std::string words = tls_failure_in_words(
+      handle.get(), {"OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed"}, "broker");
+  EXPECT_NE(words.find("cannot be trusted"), std::string::npos) << words;
+  EXPECT_NE(words.find("mqtt.tls.ca_file"), std::string::npos) << words;
 }
 
 TEST(Tls, RefusesABrokerOfAnotherName) {

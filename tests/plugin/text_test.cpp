@@ -4,22 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "plugin/literal.hpp"
-#include "plugin/utf8.hpp"
 
 namespace sluice::plugin {
 namespace {
-
-TEST(Utf8, TellsWhatIsWellFormed) {
-  for (const char* text : {"", "plain text of more than eight bytes", "\xc3\xa9", "\xe2\x82\xac",
-                           "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf", "12345678\xc3\xa9"}) {
-    EXPECT_TRUE(is_utf8(text)) << text;
-  }
-  for (const char* text : {"\x80", "\xc0\xaf", "\xc1\xbf", "\xc3", "\xe0\x80\x80", "\xe0\x9f\xbf",
-                           "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-                           "\xe2\x82", "\xf0\x9f\x98", "\xff", "12345678\xc3"}) {
-    EXPECT_FALSE(is_utf8(text)) << text;
-  }
-}
 
 TEST(Text, OfPluginsBecomesOneLine) {
   EXPECT_EQ(tidy("two\nlines\t\n"), "two lines");

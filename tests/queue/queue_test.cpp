@@ -261,7 +261,7 @@ TEST_F(QueueTest, TakesSeveralTogetherOrNoneOfThem) {
   vfs.fail_writes(true);
   append(1, 1, 30'000);
   std::vector<Delivery> two;
-  for (const std::uint64_t number : {2, 3}) two.push_back(delivery_of(number, 20'000));
+  for (const std::uint64_t number : {2U, 3U}) two.push_back(delivery_of(number, 20'000));
   EXPECT_EQ(queue->append_all(two), Push::full);
   ASSERT_NE(two[0].message, nullptr);
   EXPECT_EQ(queue->stats().in_memory, 1U);
@@ -271,7 +271,7 @@ TEST_F(QueueTest, TakesSeveralTogetherOrNoneOfThem) {
   EXPECT_EQ(queue->append_all(two), Push::ok);
   // Together larger than the whole memory: taken where there is nothing else, or they would be refused for good.
   std::vector<Delivery> larger;
-  for (const std::uint64_t number : {4, 5}) larger.push_back(delivery_of(number, 50'000));
+  for (const std::uint64_t number : {4U, 5U}) larger.push_back(delivery_of(number, 50'000));
   Push pushed = queue->append_all(larger);
   for (int tries = 0; pushed == Push::full && tries < 10; ++tries) {
     ASSERT_TRUE(queue->wait_room(long_enough));

@@ -54,6 +54,8 @@ class Subscriber {
 
   /// Everything received so far, in order.
   const std::vector<Received>& messages();
+  /// How many they are; much cheaper than to parse them.
+  std::size_t count();
   /// Waits until there are at least `n` messages.
   bool wait_for(std::size_t n, std::chrono::milliseconds timeout = patience);
   /// Waits until one of the messages satisfies `condition`.
@@ -65,6 +67,8 @@ class Subscriber {
  private:
   TemporaryDirectory directory_;
   std::size_t read_ = 0;  // bytes of the file that are in received_
+  std::size_t counted_bytes_ = 0;
+  std::size_t lines_ = 0;  // in those bytes
   std::vector<Received> received_;
   std::unique_ptr<Process> process_;
 };

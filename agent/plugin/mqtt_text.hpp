@@ -10,9 +10,6 @@ namespace sluice::plugin {
 /// The longest text that an MQTT packet can hold, topics included.
 constexpr std::size_t max_text_bytes = 65535;
 
-/// Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF.
-bool is_utf8(std::string_view text);
-
 /// Why `text` cannot be a topic name, as in "has a wildcard"; null: it can.
 const char* topic_fault(std::string_view text);
 
