@@ -22,7 +22,13 @@ class Scan {
     if (const std::size_t zero = text_.find('\0'); zero != std::string_view::npos) {
       return fault(zero, "a zero byte: this is no text file");
     }
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text_.substr(0, byte_order_mark.size()) == byte_order_mark) at_ = byte_order_mark.size();
     while (at_ < text_.size()) {
+      if (static_cast<unsigned char>(text_[at_]) >= 0x80) {
+        return fault(at_,
+                     "a character that is not ASCII stands outside of quotes: quote the text or the key");
+      }
       if (text_[at_] == '[' && starts_line() && !is_header()) {
         return fault(at_, "expected [name] or [[name]], or key = [...] for a list");
       }

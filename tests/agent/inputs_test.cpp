@@ -98,9 +98,8 @@ TEST(Inputs, ModbusAndAMeterArriveWithTheirValuesInOrderAndWithTheTimeOfTheMeasu
            seen["plant/drive/level"].size() >= 20;
   })) << agent.log()
       << agent.status().dump(1);
-  const double end = now();
-
   auto seen = by_topic(subscriber);
+  const double end = now();
   for (const std::string bus : {"plc", "drive"}) {
     for (const auto& [tag, value] :
          std::map<std::string, double>{{"temperature", 21.5}, {"pressure", 101.3}, {"level", -70000}}) {

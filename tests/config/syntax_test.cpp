@@ -95,6 +95,17 @@ TEST(Syntax, DatesAreRefusedInPlainWords) {
                           "sluice.toml:3: b: dates and times are not used here: put the text into quotes"));
 }
 
+TEST(Syntax, LettersThatNeedQuotesAreRefusedWithTheirPlace) {
+  const std::string words =
+      "a character that is not ASCII stands outside of quotes: quote the text or the key";
+  EXPECT_THAT(problems_of("a = 1\nh\xc3\xb6he = 2\n"), ElementsAre("sluice.toml:2: column 2: " + words));
+  EXPECT_THAT(problems_of("a = \xe2\x80\x9cplant\xe2\x80\x9d\n"),
+              ElementsAre("sluice.toml:1: column 5: " + words));
+  EXPECT_THAT(problems_of("[a]\nb =2$$\xcf\xbb 2b \n"), ElementsAre("sluice.toml:2: column 7: " + words));
+  EXPECT_THAT(problems_of("a = 1 # \xc3\xa4\n\"h\xc3\xb6he\" = '\xc3\xbc'\nb = \"\"\"\n\xc3\xa4\"\"\"\n"),
+              IsEmpty());
+}
+
 TEST(Syntax, WhatIsNotUtf8IsRefusedWithItsPlace) {
   EXPECT_THAT(problems_of("a = 1\nb = \"\xff\"\n"),
               ElementsAre("sluice.toml:2: column 6: this byte is not UTF-8: save the file as UTF-8"));
