@@ -76,6 +76,17 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
   return options;
 }
 
+std::string link_in_words(const mqtt::SessionStatus& session) {
+  switch (session.state) {
+    case mqtt::LinkState::up:
+      return "connected to " + session.broker;
+    case mqtt::LinkState::connecting:
+      return "connecting to " + session.broker;
+    default:
+      return "not connected: " + (session.reason.empty() ? session.broker : session.reason);
+  }
+}
+
 }  // namespace
 
 Agent::Agent(config::Config configuration, bool last_good, plugin::Catalogue& catalogue, Logging& logging,
@@ -217,20 +228,18 @@ bool Agent::stop() {
   return written;
 }
 
-bool Agent::is_alive() {
-  const std::uint64_t storage_beat = storage_.heartbeat();
-  const std::uint64_t session_beat = forwarder_->heartbeat();
-  const bool storage_moved = std::exchange(storage_beat_, storage_beat) != storage_beat;
-  const bool session_moved = std::exchange(session_beat_, session_beat) != session_beat;
-  return storage_moved && (session_moved || forwarder_->is_connecting());
+Nanoseconds Agent::last_progress() {
+  const Nanoseconds now = clock_.monotonic();
+  storage_progress_.observe(storage_.heartbeat(), storage_.waits_for_disk(), now);
+  session_progress_.observe(forwarder_->heartbeat(), forwarder_->is_connecting(), now);
+  return std::min(storage_progress_.last(), session_progress_.last());
 }
 
 std::string Agent::summary() const {
   const mqtt::SessionStatus session = forwarder_->status();
   const queue::Stats stats = queue_->stats();
-  return std::string(mqtt::to_string(session.state)) + " " + session.broker + ", " +
-         std::to_string(stats.messages + stats.in_memory) + " messages wait (" +
-         std::to_string(stats.bytes >> 10U) + " KiB on disk)" +
+  return link_in_words(session) + ", " + std::to_string(stats.messages + stats.in_memory) +
+         " messages waiting (" + std::to_string(stats.bytes >> 10U) + " KiB on disk)" +
          (stats.degraded ? ", storage degraded: " + stats.problem : "");
 }
 
