@@ -83,6 +83,7 @@ class Agent {
   };
 
   void start_instance(Slot& slot);
+  Log log_about(const Slot& slot) const;
   void retry_missing(Nanoseconds now);
   void set_routes(const std::vector<route::Rule>& rules);
   nlohmann::ordered_json status() const;
@@ -96,6 +97,7 @@ class Agent {
   const Log log_;
   const Nanoseconds started_;
   Metrics metrics_;
+  Counter& suppressed_lines_;
   std::optional<queue::StateLock> lock_;
   queue::Storage storage_;
   std::unique_ptr<queue::Queue> queue_;
