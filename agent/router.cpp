@@ -101,8 +101,7 @@ Router::Routed Router::find_destinations(const Table& table, const std::shared_p
     if (!rule.topic.empty()) {
       auto rewritten = table.rules.rewrite(hit.rule, message->topic, message->input);
       if (!rewritten.problem.empty()) {
-        routed.bad_rewrites.push_back(
-            {hit.rule + 1, message->input, message->topic + ": " + rewritten.problem});
+        routed.bad_rewrites.push_back({hit.rule + 1, message->input, std::move(rewritten.problem)});
         continue;
       }
       delivery.rewritten_topic = std::move(rewritten.topic);
@@ -122,7 +121,7 @@ void Router::count(const Routed& routed) {
     bad_rewrites_.add();
     const Log log = log_.with(LogField::route, bad.route);
     (bad.input.empty() ? log : log.with(LogField::input, bad.input))
-        .warn("route {} of {}", bad.route, bad.problem);
+        .warn("{}; the message does not go by it", bad.problem);
   }
 }
 
