@@ -76,6 +76,17 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
   return options;
 }
 
+std::string link_in_words(const mqtt::SessionStatus& session) {
+  switch (session.state) {
+    case mqtt::LinkState::up:
+      return "connected to " + session.broker;
+    case mqtt::LinkState::connecting:
+      return "connecting to " + session.broker;
+    default:
+      return "not connected: " + (session.reason.empty() ? session.broker : session.reason);
+  }
+}
+
 }  // namespace
 
 Agent::Agent(config::Config configuration, bool last_good, plugin::Catalogue& catalogue, Logging& logging,
@@ -87,6 +98,7 @@ Agent::Agent(config::Config configuration, bool last_good, plugin::Catalogue& ca
       clock_(clock),
       log_(logging.part("agent")),
       started_(clock.wall()),
+      suppressed_lines_(metrics_.counter("log", "suppressed")),
       lock_(take_lock(configuration_.agent.state_dir)),
       storage_(clock) {
   queue_ = std::make_unique<queue::Queue>(storage_, queue_options(configuration_), logging.part("queue"));
@@ -122,8 +134,8 @@ void Agent::start(std::vector<PreparedInstance> instances) {
       if (slot.prepared.library != nullptr) {
         start_instance(slot);
       } else {
-        log_.error("instance \"{}\" is disabled until its plugin loads: {}", slot.prepared.config.name,
-                   slot.prepared.load_error);
+        log_about(slot).error("instance \"{}\" is disabled until its plugin loads: {}",
+                              slot.prepared.config.name, slot.prepared.load_error);
       }
     }
   }
@@ -144,12 +156,19 @@ void Agent::start_instance(Slot& slot) {
       logging_.part((config.is_input ? "input." : "output.") + config.name));
 }
 
+Log Agent::log_about(const Slot& slot) const {
+  const config::InstanceConfig& config = slot.prepared.config;
+  return log_.with(config.is_input ? LogField::input : LogField::output, config.name);
+}
+
 void Agent::tick() {
   retry_missing(clock_.monotonic());
   for (const Slot& slot : slots_) {
     if (slot.instance) slot.instance->expire();
   }
   forwarder_->wake();
+  logging_.sum_up();
+  suppressed_lines_.add(logging_.suppressed() - suppressed_lines_.value());
 }
 
 // A plugin that was installed meanwhile is started now.
@@ -167,8 +186,8 @@ void Agent::retry_missing(Nanoseconds now) {
       slot.prepared = std::move(prepared);
       start_instance(slot);
     }
-    log_.info("instance \"{}\": plugin \"{}\" is here now", slot.prepared.config.name,
-              slot.prepared.config.plugin);
+    log_about(slot).info("instance \"{}\": plugin \"{}\" is here now", slot.prepared.config.name,
+                         slot.prepared.config.plugin);
     set_routes(configuration_.routes);
     slot.instance->start();
   }
@@ -206,8 +225,8 @@ bool Agent::stop() {
   const auto deadline = std::chrono::steady_clock::now() + plugin::stop_grace;
   for (const Slot& slot : slots_) {
     if (slot.instance && !slot.instance->join(deadline)) {
-      log_.error("instance \"{}\" did not stop within {} s and is abandoned", slot.prepared.config.name,
-                 plugin::stop_grace.count());
+      log_about(slot).error("instance \"{}\" did not stop within {} s and is abandoned",
+                            slot.prepared.config.name, plugin::stop_grace.count());
     }
   }
   forwarder_->stop(session_stop_limit);
@@ -217,20 +236,18 @@ bool Agent::stop() {
   return written;
 }
 
-bool Agent::is_alive() {
-  const std::uint64_t storage_beat = storage_.heartbeat();
-  const std::uint64_t session_beat = forwarder_->heartbeat();
-  const bool storage_moved = std::exchange(storage_beat_, storage_beat) != storage_beat;
-  const bool session_moved = std::exchange(session_beat_, session_beat) != session_beat;
-  return storage_moved && (session_moved || forwarder_->is_connecting());
+Nanoseconds Agent::last_progress() {
+  const Nanoseconds now = clock_.monotonic();
+  storage_progress_.observe(storage_.heartbeat(), storage_.waits_for_disk(), now);
+  session_progress_.observe(forwarder_->heartbeat(), forwarder_->is_connecting(), now);
+  return std::min(storage_progress_.last(), session_progress_.last());
 }
 
 std::string Agent::summary() const {
   const mqtt::SessionStatus session = forwarder_->status();
   const queue::Stats stats = queue_->stats();
-  return std::string(mqtt::to_string(session.state)) + " " + session.broker + ", " +
-         std::to_string(stats.messages + stats.in_memory) + " messages wait (" +
-         std::to_string(stats.bytes >> 10U) + " KiB on disk)" +
+  return link_in_words(session) + ", " + std::to_string(stats.messages + stats.in_memory) +
+         " messages waiting (" + std::to_string(stats.bytes >> 10U) + " KiB on disk)" +
          (stats.degraded ? ", storage degraded: " + stats.problem : "");
 }
 

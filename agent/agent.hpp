@@ -26,6 +26,7 @@
 #include "plugin/catalogue.hpp"
 #include "plugin/instance.hpp"
 #include "preparation.hpp"
+#include "progress.hpp"
 #include "queue/queue.hpp"
 #include "queue/state_lock.hpp"
 #include "queue/storage.hpp"
@@ -63,8 +64,9 @@ class Agent {
   /// Stops everything within 5 s: instances, session, queue. False: what was only in memory could not be written.
   bool stop();
 
-  /// Have the storage and the session thread moved since the last call? For the watchdog.
-  bool is_alive();
+  /// Until when the storage and the session thread were both seen to get on with their work, by the monotonic clock: for
+  /// the watchdog. To be called as often as tick(). Waiting for the disk or for the resolver counts, for five minutes.
+  Nanoseconds last_progress();
 
   /// One line: the link, and how much waits.
   std::string summary() const;
@@ -81,6 +83,7 @@ class Agent {
   };
 
   void start_instance(Slot& slot);
+  Log log_about(const Slot& slot) const;
   void retry_missing(Nanoseconds now);
   void set_routes(const std::vector<route::Rule>& rules);
   nlohmann::ordered_json status() const;
@@ -94,6 +97,7 @@ class Agent {
   const Log log_;
   const Nanoseconds started_;
   Metrics metrics_;
+  Counter& suppressed_lines_;
   std::optional<queue::StateLock> lock_;
   queue::Storage storage_;
   std::unique_ptr<queue::Queue> queue_;
@@ -104,8 +108,8 @@ class Agent {
   std::vector<Slot>
       slots_;  // guarded by slots_mutex_ where instances are made, and where `status` reads them
   std::unique_ptr<Control> control_;
-  std::uint64_t storage_beat_ = 0;
-  std::uint64_t session_beat_ = 0;
+  Progress storage_progress_;
+  Progress session_progress_;
   bool stopped_ = false;
 };
 

@@ -132,15 +132,17 @@ void Forwarder::on_refused(std::uint64_t token, std::uint8_t reason, bool for_go
   if (held == held_.end()) return;
   if (reason != 0) refused_.add();
   if (for_good) {
-    bury(held, "refused by the broker: " + std::string(mqtt::reason_in_words(reason)));
+    bury(held, "refused by the broker: " + std::string(mqtt::reason_in_words(reason)), reason);
     return;
   }
   held->published = false;
   ++unpublished_;
   if (reason == 0) return;
   if (suspect_ == token) {
-    bury(held, "refused by the broker again and again, alone in the end: " +
-                   std::string(mqtt::reason_in_words(reason)));
+    bury(held,
+         "refused by the broker again and again, alone in the end: " +
+             std::string(mqtt::reason_in_words(reason)),
+         reason);
     return;
   }
   if (held->refusals == 0 || acknowledged_ > held->passed_before) ++held->refusals;
@@ -150,7 +152,8 @@ void Forwarder::on_refused(std::uint64_t token, std::uint8_t reason, bool for_go
     ++rounds_;
     const auto pause = pause_.next();
     paused_until_ = clock_.monotonic() + pause;
-    log_.warn("{}: refused by the broker: {}; kept, like what was sent with it, next try in {} ms",
+    log_.with(LogField::reason_code, reason)
+        .warn("{}: refused by the broker: {}; kept, like what was sent with it, next try in {} ms",
               held->outgoing.delivery.topic(), mqtt::reason_in_words(reason), pause.count());
   }
   if (held->refusals >= options_.refusals) {
@@ -262,10 +265,11 @@ Forwarder::Place Forwarder::find(std::uint64_t sequence) {
 }
 
 // Dead-letters a message and goes on with the others.
-void Forwarder::bury(Place held, const std::string& reason) {
+void Forwarder::bury(Place held, const std::string& reason, std::optional<std::uint8_t> code) {
   const std::uint64_t sequence = held->outgoing.sequence;
-  log_.error("{}: message {} is dead-lettered: {}; see `sluice buffer list --dead`",
-             held->outgoing.delivery.topic(), held->outgoing.id, reason);
+  const Log log = code ? log_.with(LogField::reason_code, *code) : log_;
+  log.error("{}: message {} is dead-lettered: {}; see `sluice buffer list --dead`",
+            held->outgoing.delivery.topic(), held->outgoing.id, reason);
   dead_lettered_.add();
   queue_.dead_letter(sequence, reason);
   if (!held->published) --unpublished_;

@@ -87,7 +87,7 @@ class Forwarder : public mqtt::Listener {
   Sent send(Held& held);
   mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry) const;
   Place find(std::uint64_t sequence);
-  void bury(Place held, const std::string& reason);
+  void bury(Place held, const std::string& reason, std::optional<std::uint8_t> code = {});
   void suspect(std::uint64_t sequence, const std::string& why);
   void clear_suspect();
   bool is_pausing() const;

@@ -101,8 +101,7 @@ Router::Routed Router::find_destinations(const Table& table, const std::shared_p
     if (!rule.topic.empty()) {
       auto rewritten = table.rules.rewrite(hit.rule, message->topic, message->input);
       if (!rewritten.problem.empty()) {
-        routed.bad_rewrites.push_back("route " + std::to_string(hit.rule + 1) + " of " + message->topic +
-                                      ": " + rewritten.problem);
+        routed.bad_rewrites.push_back({hit.rule + 1, message->input, std::move(rewritten.problem)});
         continue;
       }
       delivery.rewritten_topic = std::move(rewritten.topic);
@@ -118,9 +117,11 @@ Router::Routed Router::find_destinations(const Table& table, const std::shared_p
 
 void Router::count(const Routed& routed) {
   if (!routed.matched) unrouted_.add();
-  for (const std::string& problem : routed.bad_rewrites) {
+  for (const BadRewrite& bad : routed.bad_rewrites) {
     bad_rewrites_.add();
-    log_.warn("{}", problem);
+    const Log log = log_.with(LogField::route, bad.route);
+    (bad.input.empty() ? log : log.with(LogField::input, bad.input))
+        .warn("{}; the message does not go by it", bad.problem);
   }
 }
 

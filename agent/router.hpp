@@ -53,11 +53,16 @@ class Router : public plugin::Upstream {
     std::vector<bool> is_session;              // likewise
     std::vector<Counter*> undelivered;         // likewise
   };
+  struct BadRewrite {
+    std::uint32_t route;  // counted from 1
+    std::string input;    // empty: the message came from the broker
+    std::string problem;  // in words
+  };
   struct Routed {
     std::vector<Delivery> to_queue;
     std::vector<std::pair<std::uint32_t, Delivery>> to_instances;  // with the index of the output
     bool matched = false;
-    std::vector<std::string> bad_rewrites;  // in words
+    std::vector<BadRewrite> bad_rewrites;
   };
 
   std::shared_ptr<const Table> table() const;

@@ -6,6 +6,7 @@ sluice_build_packages=(
   build-essential ca-certificates cmake ninja-build pkg-config git
   libmosquitto-dev libssl-dev libsqlite3-dev libspdlog-dev libfmt-dev libboost1.81-dev libtomlplusplus-dev
   libcli11-dev nlohmann-json3-dev libmodbus-dev libserialport-dev libsystemd-dev libgtest-dev libgmock-dev
+  dpkg-dev file
 )
 sluice_demo_packages=(mosquitto mosquitto-clients socat python3 python3-pymodbus python3-serial python3-serial-asyncio)
 sluice_test_packages=(

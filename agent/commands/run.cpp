@@ -14,6 +14,7 @@
 
 #include "agent.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/test_switches.hpp"
 #include "commands/commands.hpp"
 #include "commands/configuration.hpp"
 #include "config/last_good.hpp"
@@ -24,7 +25,7 @@ namespace sluice::commands {
 namespace {
 
 constexpr int tick_ms = 500;
-constexpr std::chrono::seconds status_interval{10};
+constexpr std::chrono::seconds status_interval{5};
 
 // Blocked before the first thread starts, so that all threads inherit it and only the main loop sees them.
 FileDescriptor take_signals() {
@@ -100,8 +101,9 @@ void work(Agent& agent, const FileDescriptor& signals, const std::filesystem::pa
   const ServiceManager manager;
   const SystemClock clock;
   const std::chrono::milliseconds feeding = manager.feeding_interval();
-  Nanoseconds feed_at{0};
+  Nanoseconds fed{0};
   Nanoseconds status_at{0};
+  std::string summary;
   manager.ready();
   ::malloc_trim(0);  // what reading the configuration took
   for (;;) {
@@ -122,12 +124,14 @@ void work(Agent& agent, const FileDescriptor& signals, const std::filesystem::pa
     }
     agent.tick();
     const Nanoseconds now = clock.monotonic();
-    if (feeding.count() > 0 && now >= feed_at && agent.is_alive()) {
+    const Nanoseconds progress = agent.last_progress();
+    if (feeding.count() > 0 && now >= fed + feeding && progress > fed) {
       manager.feed_watchdog();
-      feed_at = now + feeding;
+      fed = now;
     }
     if (now >= status_at) {
-      manager.status(agent.summary());
+      const std::string before = std::exchange(summary, agent.summary());
+      if (summary != before) manager.status(summary);
       status_at = now + status_interval;
     }
   }
@@ -141,6 +145,9 @@ int run(const std::filesystem::path& file) {
   Logging logging(checked.configuration.log);
   const Log log = logging.part("agent");
   const SystemClock clock;
+  for (const std::string& set : test_switches::in_force()) {
+    log.error("{} is set, a switch for tests: this agent is made to fail", set);
+  }
   for (const Problem& problem : startup->refused) log.error("{}", to_string(problem));
   if (startup->is_last_good || !startup->refused.empty()) {
     log.error("{} is refused: the last good configuration runs instead; mend the file and restart",

@@ -78,7 +78,7 @@ void Session::Thread::discard_client(bool broker_forgot) {
   forgets_ = false;
 }
 
-void Session::Thread::attempt_failed(const std::string& words) {
+void Session::Thread::attempt_failed(const std::string& words, std::optional<std::uint8_t> reason) {
   if (client_ && client_->failed_in_tcp()) ipv4_only_[client_index_] = !ipv4_only_[client_index_];
   if (reconnect_now_) discard_client(false);
   reconnect_now_ = false;
@@ -93,7 +93,11 @@ void Session::Thread::attempt_failed(const std::string& words) {
   const Level level = what == last_failure_ ? Level::debug : Level::warn;
   last_failure_ = what;
   if (log_.enabled(level))
-    log_.line(level, what + "; next attempt in " + std::to_string(pause.count()) + " ms");
+    log_about(reason).line(level, what + "; next attempt in " + std::to_string(pause.count()) + " ms");
+}
+
+Log Session::Thread::log_about(std::optional<std::uint8_t> reason) const {
+  return reason ? log_.with(LogField::reason_code, *reason) : log_;
 }
 
 void Session::Thread::down(const std::string& words) {
@@ -115,7 +119,7 @@ void Session::Thread::link_lost(const std::string& words, std::optional<std::uin
   const Duration pause = pause_after_loss(reason);
   attempt_at_ = Steady::now() + pause;
   const std::string what = to_string(brokers_.current()) + ": " + words;
-  log_.warn("{}; next attempt in {} ms", what, pause.count());
+  log_about(reason).warn("{}; next attempt in {} ms", what, pause.count());
   down(what);
 }
 
@@ -220,7 +224,7 @@ void Session::Thread::refused_connect(const Connected& event) {
   client_->drop();
   // Its will does not fit, and the next one must be another.
   if (event.code == 0x9A || event.code == 0x9B) discard_client(false);
-  attempt_failed(words);
+  attempt_failed(words, event.code);
 }
 
 void Session::Thread::link_up(const Connected& event) {
@@ -262,7 +266,7 @@ void Session::Thread::handle(const Disconnected& event) {
         phase_ = Phase::waiting;
         attempt_at_ = Steady::now();
       } else {
-        attempt_failed(event.words);
+        attempt_failed(event.words, event.reason);
       }
       return;
     case Phase::up:
@@ -281,7 +285,10 @@ void Session::Thread::handle(const Answered& event) {
   if (offline_id_ == event.id) offline_id_.reset();
   const bool good = event.reason < 0x80;
   if (entry->own) {
-    if (!good) log_.warn("status \"{}\" refused: {}", options_.status_topic, reason_in_words(event.reason));
+    if (!good) {
+      log_about(event.reason)
+          .warn("status \"{}\" refused: {}", options_.status_topic, reason_in_words(event.reason));
+    }
     return;
   }
   if (good) {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/test_switches.hpp"
+
 namespace sluice::mqtt {
 namespace {
 
@@ -109,6 +111,7 @@ void Session::Thread::run() {
 
 bool Session::Thread::turn() {
   ++heartbeat_;
+  test_switches::stall("session");
   wait();
   handle_events();
   if (phase_ == Phase::waiting && !stopping() && Steady::now() >= attempt_at_ && !connect()) return false;

@@ -66,7 +66,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   bool connect();  // false: the session was stopped meanwhile, and nothing may be touched any more
   std::unique_ptr<Client> make_client(bool purge);
   void discard_client(bool broker_forgot);
-  void attempt_failed(const std::string& words);
+  void attempt_failed(const std::string& words, std::optional<std::uint8_t> reason = {});
+  Log log_about(std::optional<std::uint8_t> reason) const;
   void link_lost(const std::string& words, std::optional<std::uint8_t> reason);
   void left();
   void leave(const std::string& why, TimePoint deadline);

@@ -61,7 +61,8 @@ std::size_t Subscriptions::answered(std::uint16_t id, std::uint8_t code, TimePoi
   if (!status.granted) {
     const std::string words = suback_in_words(code, version_);
     if (words != status.refusal) {
-      log_.error("subscription \"{}\" refused: {}; no commands come by it until the broker allows it",
+      log_.with(LogField::reason_code, code)
+          .error("subscription \"{}\" refused: {}; no commands come by it until the broker allows it",
                  status.asked.filter, words);
     }
     status.refusal = words;

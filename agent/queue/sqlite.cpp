@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/file_descriptor.hpp"
+#include "base/test_switches.hpp"
 #include "queue/format_error.hpp"
 
 namespace sluice::queue::sqlite {
@@ -104,7 +105,8 @@ std::string Connection::text(const char* sql) {
 
 void Connection::set_sync(Sync sync) {
   if (sync_ == sync) return;
-  execute(sync == Sync::full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+  const char* statement = sync == Sync::full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+  execute(test_switches::sync_is_off() ? "PRAGMA synchronous=OFF" : statement);
   sync_ = sync;
 }
 

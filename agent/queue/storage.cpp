@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/test_switches.hpp"
+
 namespace sluice::queue {
 namespace {
 
@@ -88,11 +90,13 @@ void Storage::remove(StorageClient& client) {
 }
 
 void Storage::run() {
+  thread_id_ = this_thread();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     woken_ = false;
     std::vector<Task*> tasks = std::exchange(tasks_, {});
     lock.unlock();
+    test_switches::stall("storage");
     for (Task* task : tasks) {
       try {
         task->work();

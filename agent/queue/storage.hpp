@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/thread_state.hpp"
 
 namespace sluice::queue {
 
@@ -43,6 +44,8 @@ class Storage {
 
   /// Rises at least each second while the thread is not held up by the disk: for the watchdog.
   std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
+  /// Is it held up by the disk at this moment?
+  bool waits_for_disk() const { return sluice::waits_for_disk(thread_id_); }
 
   /// Makes the thread look at the clock and at its work again.
   void wake() noexcept;
@@ -67,6 +70,7 @@ class Storage {
   const Clock& clock_;
   const std::function<bool()> synchronised_;
   std::atomic<std::uint64_t> heartbeat_{0};
+  std::atomic<pid_t> thread_id_{0};
   std::atomic<std::int64_t> sleeps_until_ns_{0};  // by the monotonic clock; 0 while awake
   std::vector<StorageClient*> clients_;           // the storage thread's
 

@@ -306,7 +306,8 @@ TEST(ServiceManager, IsToldOfStartReloadWatchdogAndStop) {
   ASSERT_TRUE(notified.wait_for("READY=1")) << agent.log();
   EXPECT_EQ(agent.command({"status"}).status, 0);
   ASSERT_TRUE(notified.wait_for("WATCHDOG=1", 3)) << agent.log();
-  ASSERT_TRUE(notified.wait_for("STATUS=")) << agent.log();
+  ASSERT_TRUE(notified.wait_for("STATUS=not connected: mqtt://127.0.0.1:")) << agent.log();
+  EXPECT_TRUE(notified.wait_for("STATUS=", 2)) << "more and more messages wait";
   agent.signal(SIGHUP);
   ASSERT_TRUE(notified.wait_for("READY=1", 2)) << agent.log();
   EXPECT_TRUE(notified.wait_for("MONOTONIC_USEC="));
@@ -314,6 +315,27 @@ TEST(ServiceManager, IsToldOfStartReloadWatchdogAndStop) {
   EXPECT_EQ(notified.only({"READY=1", "RELOADING=1", "STOPPING=1"}),
             (std::vector<std::string>{"READY=1", "RELOADING=1", "READY=1", "STOPPING=1"}));
 }
+
+// The watchdog is fed at each turn of the main loop, as long as both threads get on.
+class StalledThread : public testing::TestWithParam<const char*> {};
+
+TEST_P(StalledThread, StarvesTheWatchdogWhileTheOthersGoOn) {
+  AgentProcess agent(configuration(nowhere(), input("sim", "a/x", "rate = 10\n")));
+  NotifySocket notified(agent.directory().file("notify"));
+  agent.set_environment("NOTIFY_SOCKET", agent.directory().file("notify"));
+  agent.set_environment("WATCHDOG_USEC", "20000");
+  agent.set_environment("SLUICE_TEST_STALL", GetParam());
+  agent.launch();
+  // The status changes every five seconds, in which a thread that gets on has moved.
+  ASSERT_TRUE(notified.wait_for("STATUS=", 2)) << agent.log();
+  const std::size_t fed = notified.only({"WATCHDOG=1"}).size();
+  ASSERT_TRUE(notified.wait_for("STATUS=", 3)) << agent.log();
+  EXPECT_EQ(notified.only({"WATCHDOG=1"}).size(), fed);
+  EXPECT_TRUE(logged(agent, std::string("SLUICE_TEST_STALL=") + GetParam() + " is set")) << agent.log();
+  agent.kill();
+}
+
+INSTANTIATE_TEST_SUITE_P(ServiceManager, StalledThread, testing::Values("storage:1", "session:1"));
 
 // ---- Destinations ----
 
@@ -362,7 +384,8 @@ TEST(Destinations, PriorityExpiryAndFromTheBrokerAreObeyed) {
   // What is urgent takes along what came before it, and leaves the rest in memory.
   ASSERT_TRUE(wait_until([&] {
     const auto figures = agent.buffer();
-    return figures["messages"] >= 10 && figures["messages"].get<int>() + figures["in_memory"].get<int>() == 15;
+    return figures["messages"] >= 10 &&
+           figures["messages"].get<int>() + figures["in_memory"].get<int>() == 15;
   })) << agent.buffer();
   // The second over, nothing of them is published any more.
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1200);

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/wait_until.hpp"
+
 namespace sluice {
 namespace {
 
@@ -129,6 +131,54 @@ TEST(Log, OutlivesItsLogging) {
   EXPECT_EQ(lines.take(), (std::vector<std::string>{"2 late: still here"}));
 }
 
+TEST(Log, SumsUpWhatRepeatsItself) {
+  Lines lines;
+  {
+    Logging logging(lines.receiver(), {.most = 2});
+    const Log log = logging.part("serial");
+    for (int i = 0; i < 5; ++i) log.warn("no answer from {}", std::string(1, static_cast<char>('a' + i)));
+    logging.part("modbus").warn("no answer from {}", "a");
+    log.error("no answer from {}", "f");
+    EXPECT_EQ(logging.suppressed(), 3U);
+    EXPECT_EQ(lines.take(),
+              (std::vector<std::string>{"3 serial: no answer from a", "3 serial: no answer from b",
+                                        "3 modbus: no answer from a", "4 serial: no answer from f"}));
+    logging.sum_up();  // the window is not over
+    EXPECT_TRUE(lines.take().empty());
+  }
+  EXPECT_EQ(lines.take(),
+            (std::vector<std::string>{"3 serial: 3 more of these in the last 1 s: no answer from e"}));
+}
+
+TEST(Log, SumsUpAtTheEndOfTheWindow) {
+  Lines lines;
+  Logging logging(lines.receiver(), {.most = 1, .window = std::chrono::seconds(1)});
+  const Log log = logging.part("serial");
+  log.info("once");
+  log.info("once");
+  lines.take();
+  std::vector<std::string> summed;
+  EXPECT_TRUE(test::wait_until([&] {
+    logging.sum_up();
+    summed = lines.take();
+    return !summed.empty();
+  }));
+  EXPECT_EQ(summed, (std::vector<std::string>{"2 serial: 1 more of these in the last 1 s: once"}));
+  log.info("once");
+  EXPECT_EQ(lines.take().size(), 1U);
+}
+
+TEST(Log, NeverSumsUpWhatWasAskedFor) {
+  Lines lines;
+  Logging logging(lines.receiver(), {.most = 1});
+  const Log log = logging.part("serial");
+  for (int i = 0; i < 5; ++i) {
+    log.trace("byte");
+    log.debug("frame");
+  }
+  EXPECT_EQ(lines.take().size(), 10U);
+}
+
 TEST(Log, TakesLinesWhileLevelsChange) {
   Lines lines;
   Logging logging(lines.receiver());
@@ -155,7 +205,7 @@ TEST(Logging, WritesAFileAndRotatesIt) {
   options.max_bytes = 2000;
   options.keep = 2;
   {
-    Logging logging(options);
+    Logging logging(options, {.most = 0});
     const Log log = logging.part("queue");
     for (int i = 0; i < 500; ++i) log.info("line {}", i);
     log.debug("not written");

@@ -2,7 +2,9 @@
 #include "queue/sqlite.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -33,6 +35,22 @@ TEST(Sqlite, SetsWhatTheQueueReliesOn) {
   EXPECT_EQ(connection.number("PRAGMA synchronous"), 1);
   EXPECT_EQ(connection.number("PRAGMA application_id"), application_id);
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "a.sqlite-shm"));
+}
+
+TEST(Sqlite, ForcesNothingToTheDiskByTheSwitchForTests) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // the switch is read once a process
+  EXPECT_EXIT(
+      {
+        ::setenv("SLUICE_TEST_SYNC", "off", 1);
+        bool off = false;
+        {
+          const TemporaryDirectory directory;
+          Connection connection(directory.path() / "a.sqlite", {.schema = "CREATE TABLE t(a)"});
+          off = connection.number("PRAGMA synchronous") == 0;
+        }
+        ::_exit(off ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(Sqlite, SaysWhichFileAndWhatIsWrong) {

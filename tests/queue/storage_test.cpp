@@ -10,6 +10,8 @@
 
 #include "queue/fixture.hpp"
 #include "queue/state_lock.hpp"
+#include "support/kernel_hold.hpp"
+#include "support/wait_until.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -29,6 +31,17 @@ TEST(Storage, ShowsAHeartbeat) {
   Storage storage(clock);
   const std::uint64_t before = storage.heartbeat();
   while (storage.heartbeat() < before + 2) storage.execute([] {});
+}
+
+TEST(Storage, TellsThatTheDiskHoldsItUp) {
+  const ManualClock clock;
+  Storage storage(clock);
+  test::KernelHold disk;
+  std::thread waiting([&] { storage.execute([&] { disk.hold(); }); });
+  EXPECT_TRUE(test::wait_until([&] { return storage.waits_for_disk(); }));
+  disk.release();
+  waiting.join();
+  EXPECT_TRUE(test::wait_until([&] { return !storage.waits_for_disk(); }));
 }
 
 TEST(Storage, RefusesWorkAfterItsStop) {
