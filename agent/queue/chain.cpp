@@ -13,16 +13,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* extension = ".sqlite";
 
-// "00000012.sqlite" -> 12.
-std::optional<std::uint64_t> number_of(const fs::path& file) {
-  if (file.extension() != extension) return std::nullopt;
-  const std::string stem = file.stem().string();
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
-  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
-  return number;
-}
-
 // What packed rows may add to a file and to its log: headers of rows and frames, pages half filled at both
 // ends, and the state's page.
 constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
@@ -31,13 +21,26 @@ constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
 
 }  // namespace
 
-Chain::Chain(const Options& options, std::string lane, StateFile& state, std::function<Moment()> now, Log log)
-    : options_(options),
+Chain::Chain(const Common& common, std::string lane, Mirror::Key first_key)
+    : options_(common.options),
       lane_(std::move(lane)),
-      folder_(options.directory / lane_),
-      state_(state),
-      now_(std::move(now)),
-      log_(std::move(log)) {}
+      first_key_(first_key),
+      folder_(common.options.directory / lane_),
+      state_(common.state),
+      mirror_(common.mirror),
+      quarantine_(common.quarantine),
+      now_(common.now),
+      log_(common.log) {}
+
+// "00000012.sqlite" -> 12.
+std::optional<std::uint64_t> Chain::number_of(const fs::path& file) {
+  if (file.extension() != extension) return std::nullopt;
+  const std::string stem = file.stem().string();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
+  return number;
+}
 
 Segment::Limits Chain::limits() const {
   // A quarter of a segment, 4 MiB at most: what is gone before it is written back was written once only.
@@ -66,19 +69,12 @@ void Chain::load() {
   for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
     if (retired.lane == lane_) unlink(retired.number);
   }
-  if (!fs::exists(folder_)) return;
-  std::vector<std::uint64_t> numbers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (const auto number = number_of(entry.path().filename())) numbers.push_back(*number);
+  if (fs::exists(folder_)) finish_mending(folder_);
+  for (const std::uint64_t number : known_numbers()) {
+    if (!segments_.empty()) segments_.back().close();
+    load_segment(number);
   }
-  std::sort(numbers.begin(), numbers.end());
-  const Moment now = now_();
-  for (const std::uint64_t number : numbers) {
-    Segment& segment = segments_.emplace_back(path_of(number), number, limits());
-    segment.load(now);
-    last_ = std::max(last_, segment.last());
-    if (number != numbers.back()) segment.close();
-  }
+  retire_empty();
   measure_newest();
 }
 
@@ -92,11 +88,11 @@ void Chain::reload() {
     std::erase_if(segments_, [&](const Segment& segment) { return segment.number() == retired.number; });
     unlink(retired.number);
   }
-  const Moment now = now_();
   // Rows go into the newest only; of the others memory knows everything.
   if (!segments_.empty()) {
-    segments_.back().load(now);
+    segments_.back().load(now_());
     last_ = std::max(last_, segments_.back().last());
+    note(segments_.back());
   }
   measure_newest();
 }
@@ -123,6 +119,8 @@ Segment& Chain::writable() {
                      too_old(*newest.oldest_written(), options_.max_age / 16);
     if (!newest_is_full_ && !old) return newest;
     newest.save(true);
+    note(newest);
+    mirror_.sync();
   }
   if (!fs::exists(folder_)) {
     fs::create_directories(folder_);
@@ -163,6 +161,7 @@ void Chain::write(std::span<const Row> rows, std::uint64_t start) {
   limit_open(&newest);
   newest.write(rows, start, now_());
   last_ = newest.last();
+  note(newest);
   measure_newest();
 }
 
@@ -191,6 +190,7 @@ void Chain::save(bool durable) {
     if (!segment.unsaved()) continue;
     limit_open(&segment);
     segment.save(durable);
+    note(segment);
   }
 }
 
@@ -264,6 +264,11 @@ void Chain::retire(std::size_t index, std::optional<Way> rest) {
 void Chain::unlink(std::uint64_t number) {
   sqlite::remove_files(path_of(number));
   if (fs::exists(folder_)) sqlite::sync_directory(folder_);
+  // Before the state forgets that it is gone: a segment in the mirror without a file is a loss.
+  if (mirror_.contains(key_of(number))) {
+    mirror_.erase(key_of(number));
+    mirror_.sync();
+  }
   state_.removed(lane_, number);
 }
 

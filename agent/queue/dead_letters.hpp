@@ -35,10 +35,13 @@ class DeadLetters {
   /// Durable when it returns. A letter whose id is there already replaces it.
   void add(std::span<const Letter> letters);
   std::vector<Letter> read(std::size_t skip, std::size_t max);
+  /// Adds what can be read of a damaged file of letters; how many.
+  std::uint64_t restore(const std::filesystem::path& damaged);
 
   std::uint64_t count() const { return count_; }
   std::uint64_t removed() const { return removed_; }  ///< because of the bound, since ever
   std::uint64_t bytes() const { return bytes_; }
+  const std::filesystem::path& file() const { return file_; }
 
  private:
   void measure(sqlite::Connection& connection);

@@ -94,6 +94,8 @@ class Queue {
   std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
   /// Counts everything again and compares.
   Verification verify();
+  /// The user knows of all damaged files that were put aside; how many were new.
+  std::uint64_t acknowledge_damage();
   /// Commits everything that is not acknowledged, and what was acknowledged.
   void flush();
 

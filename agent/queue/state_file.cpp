@@ -16,6 +16,8 @@ constexpr const char* schema =
     "CREATE TABLE retired(lane TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(lane, number))"
     " WITHOUT ROWID;";
 
+constexpr Mirror::Key mirror_key = 1;
+
 constexpr sqlite::Settings settings{.create = true,
                                     .sync = Sync::full,
                                     .cache_kib = 32,
@@ -34,7 +36,11 @@ sqlite::Connection& StateFile::open() {
 void StateFile::load() {
   values_ = {};
   unfinished_.clear();
-  if (!std::filesystem::exists(file_)) return;
+  if (std::filesystem::exists(std::filesystem::symlink_status(file_))) read_file();
+  read_mirror();
+}
+
+void StateFile::read_file() {
   sqlite::Connection& connection = open();
   sqlite::Statement row(connection,
                         "SELECT start, next_sequence, last_segment, dropped_newest, committed, acknowledged,"
@@ -57,6 +63,35 @@ void StateFile::load() {
   }
 }
 
+// The mirror is never ahead of the file, but where the file has lost what was written last.
+void StateFile::read_mirror() {
+  const auto numbers = mirror_.find(mirror_key);
+  if (!numbers) return;
+  Values seen;
+  std::size_t at = 0;
+  seen.start = (*numbers)[at++];
+  seen.next_sequence = (*numbers)[at++];
+  seen.last_segment = (*numbers)[at++];
+  seen.dropped_newest = (*numbers)[at++];
+  seen.retired.committed = (*numbers)[at++];
+  for (std::uint64_t& way : seen.retired.ways) way = (*numbers)[at++];
+  values_.start = std::max(values_.start, seen.start);
+  values_.next_sequence = std::max(values_.next_sequence, seen.next_sequence);
+  values_.last_segment = std::max(values_.last_segment, seen.last_segment);
+  values_.dropped_newest = std::max(values_.dropped_newest, seen.dropped_newest);
+  if (seen.retired.committed > values_.retired.committed) values_.retired = seen.retired;
+}
+
+// They have been written.
+void StateFile::keep(const Values& values) {
+  values_ = values;
+  Mirror::Numbers numbers{values.start, values.next_sequence, values.last_segment, values.dropped_newest,
+                          values.retired.committed};
+  std::size_t at = 5;
+  for (const std::uint64_t way : values.retired.ways) numbers[at++] = way;
+  mirror_.put(mirror_key, numbers);
+}
+
 void StateFile::write(const Values& values) {
   sqlite::Statement statement(
       open(),
@@ -76,7 +111,8 @@ void StateFile::begin_start(std::uint64_t start, std::uint64_t next_sequence) {
   values.start = start;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   write(values);
-  values_ = values;
+  keep(values);
+  mirror_.sync();
 }
 
 void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts& counts,
@@ -94,7 +130,7 @@ void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts
     if (retired.removed) remove.bind_text(1, retired.lane).bind(2, retired.number).run();
   }
   transaction.commit();
-  values_ = values;
+  keep(values);
   std::erase_if(unfinished_, [](const Retired& retired) { return retired.removed; });
   unfinished_.push_back({std::string(lane), number, false});
 }
@@ -110,7 +146,7 @@ void StateFile::save(std::uint64_t next_sequence, std::uint64_t dropped_newest) 
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   values.dropped_newest = dropped_newest;
   write(values);
-  values_ = values;
+  keep(values);
 }
 
 }  // namespace sluice::queue

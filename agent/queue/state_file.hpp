@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "queue/ledger.hpp"
+#include "queue/mirror.hpp"
 #include "queue/sqlite.hpp"
 
 namespace sluice::queue {
@@ -33,9 +34,9 @@ class StateFile {
     bool removed = false;
   };
 
-  explicit StateFile(std::filesystem::path file) : file_(std::move(file)) {}
+  StateFile(std::filesystem::path file, Mirror& mirror) : file_(std::move(file)), mirror_(mirror) {}
 
-  /// Reads the file, if there is one. Throws sqlite::Error, FormatError.
+  /// Reads the file, and the mirror, which knows better where the file is not there or not whole. Throws sqlite::Error, FormatError.
   void load();
   const Values& values() const { return values_; }
   /// Segments counted in the totals whose files may still be there.
@@ -51,13 +52,18 @@ class StateFile {
   void save(std::uint64_t next_sequence, std::uint64_t dropped_newest);
 
   void close() { connection_.reset(); }
+  const std::filesystem::path& file() const { return file_; }
   std::uint64_t bytes() const { return sqlite::bytes_on_disk(file_); }
 
  private:
   sqlite::Connection& open();
   void write(const Values& values);
+  void keep(const Values& values);
+  void read_file();
+  void read_mirror();
 
   std::filesystem::path file_;
+  Mirror& mirror_;
   std::unique_ptr<sqlite::Connection> connection_;
   Values values_;
   std::vector<Retired> unfinished_;
