@@ -165,6 +165,7 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
   queue["passed"] = stats.passed;
   queue["passed_other"] = stats.passed_other;
   queue["dropped_newest"] = stats.dropped_newest;
+  queue["losses"] = stats.losses;
   queue["start"] = stats.start;
   const queue::QuarantineSummary& quarantine = stats.quarantine;
   queue["quarantine"] = {{"folder", quarantine.folder}, {"bytes", quarantine.bytes},

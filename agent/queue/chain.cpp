@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include "base/packed.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -29,6 +32,8 @@ Chain::Chain(const Common& common, std::string lane, Mirror::Key first_key)
       state_(common.state),
       mirror_(common.mirror),
       quarantine_(common.quarantine),
+      losses_(common.losses),
+      room_(common.room),
       now_(common.now),
       log_(common.log) {}
 
@@ -55,10 +60,12 @@ std::uint64_t Chain::grown_bytes() const {
 }
 
 fs::path Chain::path_of(std::uint64_t number) const {
-  std::string name = std::to_string(number);
   constexpr std::size_t digits = 8;
-  if (name.size() < digits) name.insert(0, digits - name.size(), '0');
-  return folder_ / (name + extension);
+  const std::string text = std::to_string(number);
+  std::string name(digits - std::min(digits, text.size()), '0');
+  name += text;
+  name += extension;
+  return folder_ / name;
 }
 
 void Chain::load() {
@@ -133,24 +140,35 @@ Segment& Chain::writable() {
   return segments_.emplace_back(path_of(number), number, limits());
 }
 
+// What the queue would have on disk with so many more.
+std::uint64_t Chain::bytes_with(std::uint64_t packed_bytes) const {
+  std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
+  for (const Segment& segment : segments_) {
+    // What is in the log only will be in the file as well, once it is written back.
+    const std::uint64_t written_back = segment.full_bytes() + grown_by(packed_bytes) +
+                                       static_cast<std::uint64_t>(limits().checkpoint_pages) *
+                                           static_cast<std::uint64_t>(sqlite::page_bytes);
+    total += std::max(segment.bytes(), &segment == &segments_.back() ? written_back : 0);
+  }
+  return total;
+}
+
+std::uint64_t Chain::droppable_bytes() const {
+  return segments_.empty() ? 0 : bytes() - segments_.back().bytes();
+}
+
 bool Chain::make_room(std::uint64_t packed_bytes) {
-  const auto fits = [&] {
-    std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
-    for (const Segment& segment : segments_) {
-      // What is in the log only will be in the file as well, once it is written back.
-      total += std::max(segment.bytes(), &segment == &segments_.back()
-                                             ? segment.full_bytes() + grown_by(packed_bytes) +
-                                                   static_cast<std::uint64_t>(limits().checkpoint_pages) *
-                                                       static_cast<std::uint64_t>(sqlite::page_bytes)
-                                             : 0);
-    }
-    return total <= options_.max_bytes;
+  const auto fits = [&](std::uint64_t less) {
+    return room_.fits(other_bytes_ + bytes(), bytes_with(packed_bytes) - less);
   };
-  if (fits()) return true;
+  if (fits(0)) return true;
   retire_finished();
-  while (!fits()) {
+  while (!fits(0)) {
     if (options_.when_full == WhenFull::drop_newest || segments_.empty()) return false;
-    drop(0, Way::dropped_by_size);
+    const Limit limit = room_.limit();
+    // Where others have filled the disk, nothing is dropped that would not make room for something.
+    if (limit != Limit::max_bytes && (segments_.size() < 2 || !fits(droppable_bytes()))) return false;
+    drop(0, limit);
   }
   return true;
 }
@@ -228,23 +246,50 @@ void Chain::drop_old() {
   if (options_.max_age.count() == 0) return;
   for (std::size_t i = 0; i < segments_.size();) {
     if (segments_[i].counts().stored() != 0 && too_old(segments_[i].newest(), options_.max_age)) {
-      drop(i, Way::dropped_by_age);
+      drop(i, Limit::max_age);
     } else {
       ++i;
     }
   }
 }
 
-void Chain::drop(std::size_t index, Way way) {
-  const Segment& segment = segments_[index];
+void Chain::drop(std::size_t index, Limit limit) {
+  Segment& segment = segments_[index];
   const std::uint64_t count = segment.counts().stored();
   const Interval range{segment.first(), segment.last()};
   if (count > 0) {
-    log_.warn("{} messages dropped, {}: the oldest segment went, up to sequence {}", count,
-              way == Way::dropped_by_age ? "older than max_age" : "max_bytes was reached", range.last);
+    losses_.add(loss_of(segment, limit));
+    log_.warn("{}: {} messages dropped, {} was reached: the oldest segment went, up to sequence {}",
+              options_.name, count, name_of(limit), range.last);
   }
-  retire(index, way);
+  retire(index, limit == Limit::max_age ? Way::dropped_by_age : Way::dropped_by_size);
   dropped_.push_back(range);
+}
+
+// What upstream is told of it.
+Loss Chain::loss_of(Segment& segment, Limit limit) {
+  Loss loss;
+  loss.limit = limit;
+  std::vector<StoredRow> rows;
+  try {
+    limit_open(&segment);
+    constexpr std::size_t at_once = 1000;
+    constexpr std::size_t at_once_bytes = 256U << 10U;
+    for (bool end = false; !end;) {
+      const std::uint64_t after = rows.empty() ? 0 : rows.back().sequence;
+      rows.clear();
+      end = segment.read(after, at_once, at_once_bytes, rows);
+      for (const StoredRow& row : rows) {
+        const Delivery delivery = unpack(row.data);
+        add_to(loss, delivery.topic(), delivery.message->time.wall_ns);
+      }
+    }
+  } catch (const std::runtime_error&) {
+    // It goes, readable or not.
+    loss.filter.assign(1, '#');
+  }
+  loss.count = segment.counts().stored();
+  return loss;
 }
 
 // `rest`: the way that what is still stored goes.
@@ -253,7 +298,7 @@ void Chain::retire(std::size_t index, std::optional<Way> rest) {
   Counts counts = segment.counts();
   if (rest) counts[*rest] += counts.stored();
   const std::uint64_t number = segment.number();
-  state_.retire(lane_, number, counts, last_ + 1);
+  state_.retire(lane_, number, counts, last_ + 1, losses_.all());
   segment.close(false);
   // Only what was the newest all along takes rows: older ones have been written back.
   if (index + 1 == segments_.size()) newest_is_full_ = true;

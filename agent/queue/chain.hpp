@@ -21,10 +21,12 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "queue/losses.hpp"
 #include "queue/mending.hpp"
 #include "queue/mirror.hpp"
 #include "queue/options.hpp"
 #include "queue/quarantine.hpp"
+#include "queue/room.hpp"
 #include "queue/segment.hpp"
 #include "queue/state_file.hpp"
 
@@ -38,6 +40,8 @@ class Chain {
     StateFile& state;
     Mirror& mirror;
     Quarantine& quarantine;
+    Losses& losses;
+    Room& room;
     std::function<Moment()> now;  ///< the present moment, and whether the clock is synchronised
     Log log;
   };
@@ -57,6 +61,7 @@ class Chain {
   /// What else of the queue lies on disk and counts for max_bytes.
   void set_other_bytes(std::uint64_t bytes) { other_bytes_ = bytes; }
   /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written.
+  /// Where they may not: room.hpp says which limit it was.
   bool make_room(std::uint64_t bytes);
   /// Writes rows that come after all there are, durably. After an exception: reload(), then last().
   void write(std::span<const Row> rows, std::uint64_t start);
@@ -107,7 +112,10 @@ class Chain {
   Segment& writable();
   Segment* find(std::uint64_t sequence);
   void retire(std::size_t index, std::optional<Way> rest);
-  void drop(std::size_t index, Way way);
+  void drop(std::size_t index, Limit limit);
+  Loss loss_of(Segment& segment, Limit limit);
+  std::uint64_t bytes_with(std::uint64_t packed_bytes) const;
+  std::uint64_t droppable_bytes() const;
   void unlink(std::uint64_t number);
   void measure_newest();
   void limit_open(const Segment* used);
@@ -124,6 +132,8 @@ class Chain {
   StateFile& state_;
   Mirror& mirror_;
   Quarantine& quarantine_;
+  Losses& losses_;
+  Room& room_;
   const std::function<Moment()> now_;
   Log log_;
   std::deque<Segment> segments_;  // ascending numbers and sequences

@@ -80,7 +80,7 @@ void DeadLetters::add(std::span<const Letter> letters) {
                              "SELECT number, length(id) + length(topic) + length(reason) + length(data)"
                              " FROM letters ORDER BY number");
     std::int64_t remove_to = 0;
-    for (std::uint64_t kept = count_, bytes = data_bytes_; kept > max_letters || bytes > max_bytes;) {
+    for (std::uint64_t kept = count_, bytes = data_bytes_; kept > max_letters || bytes > most_bytes_;) {
       if (!oldest.step()) break;
       remove_to = oldest.number(0);
       bytes -= oldest.unsigned_number(1) + row_bytes;

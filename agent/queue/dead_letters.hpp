@@ -5,6 +5,7 @@
 // user_version 1: letters(number, id, topic, reason, time, data = pack(delivery)), removed(count).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -28,7 +29,9 @@ class DeadLetters {
     std::string data;
   };
 
-  explicit DeadLetters(std::filesystem::path file) : file_(std::move(file)) {}
+  /// Keeps at most `bytes`, if that is less than `max_bytes`.
+  DeadLetters(std::filesystem::path file, std::uint64_t bytes)
+      : file_(std::move(file)), most_bytes_(std::min(bytes, max_bytes)) {}
 
   /// Counts what is there. Throws sqlite::Error, FormatError.
   void load();
@@ -47,6 +50,7 @@ class DeadLetters {
   void measure(sqlite::Connection& connection);
 
   std::filesystem::path file_;
+  std::uint64_t most_bytes_;
   std::uint64_t count_ = 0;
   std::uint64_t data_bytes_ = 0;
   std::uint64_t removed_ = 0;

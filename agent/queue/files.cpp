@@ -15,21 +15,24 @@ constexpr Mirror::Key normal_lane_key = Mirror::Key{1} << 48U;
 
 }  // namespace
 
-Files::Files(const Options& options, std::function<Moment()> now, const Log& log)
+Files::Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log)
     : options_(options),
       now_(std::move(now)),
       log_(log),
       mirror_(options.directory / "mirror"),
       quarantine_(options.directory / "quarantine"),
       state_(options.directory / "state.sqlite", mirror_),
-      dead_letters_(options.directory / "dead_letters.sqlite"),
-      chain_({options, state_, mirror_, quarantine_, now_, log}, normal_lane, normal_lane_key) {}
+      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
+      room_(options.max_bytes, options.reserve_free, std::move(free_bytes)),
+      chain_({options, state_, mirror_, quarantine_, losses_, room_, now_, log}, normal_lane,
+             normal_lane_key) {}
 
 void Files::load() {
   close();
   mirror_.load();
   quarantine_.load();
   load_state();
+  losses_.load(state_.losses());
   chain_.load();
   load_dead_letters();
   starts_are_lost_ = starts_are_lost_ || (state_.values().start == 0 && chain_.last() != 0);

@@ -11,17 +11,19 @@
 #include "base/log.hpp"
 #include "queue/chain.hpp"
 #include "queue/dead_letters.hpp"
+#include "queue/losses.hpp"
 #include "queue/mirror.hpp"
 #include "queue/options.hpp"
 #include "queue/quarantine.hpp"
+#include "queue/room.hpp"
 #include "queue/state_file.hpp"
 
 namespace sluice::queue {
 
 class Files {
  public:
-  /// `options` and what `now` uses outlive it.
-  Files(const Options& options, std::function<Moment()> now, const Log& log);
+  /// `options` and what `now` and `free_bytes` use outlive it.
+  Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log);
 
   /// Opens everything and puts damage aside. Throws sqlite::Error, FormatError, std::system_error.
   void load();
@@ -43,6 +45,8 @@ class Files {
   const DeadLetters& dead_letters() const { return dead_letters_; }
   Quarantine& quarantine() { return quarantine_; }
   const Quarantine& quarantine() const { return quarantine_; }
+  Losses& losses() { return losses_; }
+  const Room& room() const { return room_; }
   Chain& chain() { return chain_; }
   const Chain& chain() const { return chain_; }
 
@@ -64,6 +68,8 @@ class Files {
   Quarantine quarantine_;
   StateFile state_;
   DeadLetters dead_letters_;
+  Losses losses_;
+  Room room_;
   Chain chain_;
   bool starts_are_lost_ = false;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "base/packed.hpp"
@@ -34,7 +35,8 @@ Keeper::Keeper(const Storage& storage, Options options, Tail& tail, std::functio
       ready_(std::move(ready)),
       log_(log),
       files_(
-          options_, [this] { return moment(); }, log),
+          options_, [this] { return moment(); }, [this] { return storage_.free_bytes(options_.directory); },
+          log),
       writing_(log, options_.name + ": writing"),
       reading_(log, options_.name + ": reading") {}
 
@@ -84,6 +86,7 @@ void Keeper::begin_start() {
     log_.error("{}: the start cannot be committed, ids use a random number: {}", options_.name, error.what());
     writing_.begin(error.what(), storage_.clock().monotonic());
   }
+  files_.losses().begin(start_);
   tail_.open(start_, next, files_.chain().counts().stored() > 0);
   if (tail_.wants_rows()) ready_();
 }
@@ -231,13 +234,23 @@ bool Keeper::write_due(Nanoseconds now) {
   return true;
 }
 
+// There is no room: by the policy what is due goes, or waits in memory, and with that the inputs.
 void Keeper::drop_due(Nanoseconds now) {
+  if (options_.when_full != WhenFull::drop_newest) return;
   Tail::Released released;
   const std::uint64_t dropped = tail_.drop_due(now, released);
-  if (dropped > 0) {
-    log_.warn("{}: {} new messages dropped: max_bytes is reached, when_full = \"drop-newest\"", options_.name,
-              dropped);
+  if (dropped == 0) return;
+  Loss loss;
+  loss.limit = files_.room().limit();
+  loss.newest = true;
+  // They come first in what was let go.
+  for (const auto& [delivery, answer] : std::span(released).first(dropped)) {
+    add_to(loss, delivery.topic(), delivery.message->time.wall_ns);
   }
+  loss.count = dropped;
+  files_.losses().add(loss);
+  log_.warn("{}: {} new messages dropped: {} is reached, when_full = \"drop-newest\"", options_.name, dropped,
+            name_of(loss.limit));
 }
 
 void Keeper::forget_dropped() {
@@ -254,11 +267,22 @@ void Keeper::look_after_files(Nanoseconds now) {
   }
   forget_dropped();
   files_.chain().save(true);
-  const std::uint64_t dropped_newest = dropped_newest_before_ + tail_.reading().dropped_newest;
-  if (dropped_newest != files_.state().values().dropped_newest)
-    files_.state().save(tail_.next_sequence(), dropped_newest);
+  save_state();
   files_.measure();
   oldest_ = files_.oldest_time();
+}
+
+std::uint64_t Keeper::dropped_newest() const {
+  return dropped_newest_before_ + tail_.reading().dropped_newest;
+}
+
+// Where it has changed.
+void Keeper::save_state() {
+  const bool told = files_.losses().take_changed();
+  if (told && files_.losses().all().empty() && files_.state().losses().empty()) return;
+  if (!told && dropped_newest() == files_.state().values().dropped_newest) return;
+  files_.state().save(tail_.next_sequence(), dropped_newest(), files_.losses().all());
+  ready_();
 }
 
 void Keeper::read_ahead() {
@@ -330,7 +354,7 @@ void Keeper::finish() noexcept {
     flush();
     for (Segment& segment : files_.chain().list()) segment.save(true);
     if (begin_start_) {
-      files_.state().save(tail_.next_sequence(), dropped_newest_before_ + tail_.reading().dropped_newest);
+      files_.state().save(tail_.next_sequence(), dropped_newest(), files_.losses().all());
     }
   } catch (const std::exception& error) {
     log_.error("{}: what was only in memory is lost, the disk refuses: {}", options_.name, error.what());

@@ -49,6 +49,8 @@ class Keeper final : public StorageClient {
   std::uint64_t acknowledge_damage();
 
   Stats stats() const;  ///< any thread
+  /// What upstream is to be told; for the forwarder's thread.
+  Losses& losses() { return files_.losses(); }
 
  private:
   template <typename Step>
@@ -62,6 +64,8 @@ class Keeper final : public StorageClient {
   bool write_due(Nanoseconds now);
   void drop_due(Nanoseconds now);
   void forget_dropped();
+  void save_state();
+  std::uint64_t dropped_newest() const;
   void look_after_files(Nanoseconds now);
   void read_ahead();
   void put_aside(const StoredRow& row, const std::string& reason);

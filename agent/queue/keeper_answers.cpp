@@ -139,8 +139,15 @@ void Keeper::publish() {
   stats.quarantine = files_.quarantine().summary();
   stats.start = start_;
   stats.dropped_newest = dropped_newest_before_;
+  stats.losses = files_.losses().all().size();
   stats.degraded = writing_.is_on() || reading_.is_on();
   if (stats.degraded) stats.problem = writing_.is_on() ? writing_.text() : reading_.text();
+  if (!stats.degraded && disk_full_) {
+    stats.degraded = true;
+    stats.problem = std::string(name_of(files_.room().limit())) + " is reached: " +
+                    (options_.when_full == WhenFull::drop_newest ? "new messages are dropped"
+                                                                 : "new messages wait in memory");
+  }
   if (stats.messages > 0) stats.oldest_ts = oldest_;
   const std::lock_guard lock(mutex_);
   published_ = std::move(stats);

@@ -71,6 +71,18 @@ void Queue::expire(std::uint64_t sequence) {
   if (tail_->settle(sequence, Way::expired, {}, released)) storage_.wake();
 }
 
+std::vector<Loss> Queue::take_losses() {
+  return keeper_->losses().take();
+}
+
+void Queue::acknowledge_loss(const std::string& id) {
+  keeper_->losses().acknowledge(id);
+}
+
+void Queue::give_back_loss(const std::string& id) {
+  keeper_->losses().give_back(id);
+}
+
 void Queue::on_ready(std::function<void()> call) {
   on_ready_ = std::move(call);
 }

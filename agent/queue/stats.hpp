@@ -54,10 +54,11 @@ struct Stats {
   Ledger ledger;
   std::uint64_t passed = 0;        ///< acknowledged without ever being written; since this start
   std::uint64_t passed_other = 0;  ///< dead-lettered or expired without ever being written; since this start
+  std::uint64_t losses = 0;        ///< records of drops that upstream has not acknowledged
   std::uint64_t dropped_newest = 0;  ///< never written, because the disk limit was reached; since ever
   std::uint64_t start = 0;
   QuarantineSummary quarantine;
-  bool degraded = false;  ///< the disk refuses: nothing is committed, the memory fills
+  bool degraded = false;  ///< the disk refuses, or a limit does: nothing is committed
   std::string problem;    ///< what it says, while degraded
 };
 
