@@ -153,7 +153,12 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
   queue["passed"] = stats.passed;
   queue["passed_other"] = stats.passed_other;
   queue["dropped_newest"] = stats.dropped_newest;
+  queue["losses"] = stats.losses;
   queue["start"] = stats.start;
+  const queue::QuarantineSummary& quarantine = stats.quarantine;
+  queue["quarantine"] = {{"folder", quarantine.folder}, {"bytes", quarantine.bytes},
+                         {"new", quarantine.cases},     {"salvaged", quarantine.salvaged},
+                         {"lost", quarantine.lost},     {"latest", quarantine.latest}};
   queue["degraded"] = stats.degraded;
   queue["problem"] = stats.problem;
   queue["lanes"]["normal"] = figures;
@@ -170,6 +175,7 @@ ordered_json answer_buffer_request(queue::Queue& queue, const ordered_json& requ
   if (command == "buffer.dead") return read_dead_letters(queue, request);
   if (command == "buffer.drop") return drop(queue, request, clock);
   if (command == "buffer.verify") return verify(queue);
+  if (command == "buffer.acknowledge") return {{"acknowledged", queue.acknowledge_damage()}};
   throw std::invalid_argument("unknown request \"" + command + "\"");
 }
 

@@ -9,6 +9,7 @@
 //   A message: {"id","topic","ts","input","qos","retain","payload"[,"encoding"]}. The payload is the JSON that is
 //   published, or text, or with "encoding":"base64" bytes that are no UTF-8.
 //   {"command":"buffer.verify"}                            {"balanced":true,…,"differences":[]}
+//   {"command":"buffer.acknowledge"}                       {"acknowledged":N}: damaged files that were not known yet
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -44,6 +44,7 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       replies_dropped_(metrics.counter("forwarder", "replies_dropped")),
       replies_(most_replies, most_reply_bytes),
       pause_(options.retry_min, options.retry_max),
+      losses_(session.status_topic, queue, clock, log),
       session_(std::move(session), *this, clock, metrics, log) {
   queue_.on_ready([this] { session_.wake(); });
 }
@@ -73,11 +74,13 @@ Push Forwarder::reply(Delivery&& delivery) {
 
 void Forwarder::on_link_up(bool in_flight_kept) {
   if (in_flight_kept) return;
+  losses_.link_lost();
   for (Held& held : held_) held.published = false;
   unpublished_ = held_.size();
 }
 
 void Forwarder::on_link_down(std::string_view) {
+  if (losses_.link_down()) session_.forget_in_flight();
   const auto head = std::find_if(held_.begin(), held_.end(), [](const Held& held) { return held.published; });
   if (head == held_.end()) return;
   const std::uint64_t sequence = head->outgoing.sequence;
@@ -99,7 +102,7 @@ void Forwarder::on_link_down(std::string_view) {
 }
 
 void Forwarder::on_room() {
-  if (!send_replies() || is_pausing() || !send_held()) return;
+  if (!send_replies() || is_pausing() || !losses_.send(session_) || !send_held()) return;
   while (!suspect_) {
     taken_.clear();
     if (queue_.take(taken_, taken_at_once) == 0) return;
@@ -113,6 +116,10 @@ void Forwarder::on_room() {
 
 void Forwarder::on_acknowledged(std::uint64_t token) {
   if ((token & reply_token) != 0) return;
+  if (LossReport::is_token(token)) {
+    losses_.acknowledged(token);
+    return;
+  }
   const Place held = find(token);
   if (held == held_.end()) return;
   held_.erase(held);
@@ -126,6 +133,11 @@ void Forwarder::on_acknowledged(std::uint64_t token) {
 void Forwarder::on_refused(std::uint64_t token, std::uint8_t reason, bool for_good) {
   if ((token & reply_token) != 0) {
     if (reason != 0) replies_dropped_.add();
+    return;
+  }
+  if (LossReport::is_token(token)) {
+    losses_.refused(token, reason, for_good);
+    if (!for_good && reason != 0) paused_until_ = clock_.monotonic() + pause_.next();
     return;
   }
   const Place held = find(token);

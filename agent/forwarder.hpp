@@ -24,6 +24,7 @@
 #include "base/mailbox.hpp"
 #include "base/message.hpp"
 #include "base/metrics.hpp"
+#include "loss_report.hpp"
 #include "mqtt/options.hpp"
 #include "mqtt/session.hpp"
 #include "queue/queue.hpp"
@@ -119,6 +120,8 @@ class Forwarder : public mqtt::Listener {
   unsigned losses_at_head_ = 0;
   std::optional<std::uint64_t> suspect_;  // tried alone
   unsigned losses_alone_ = 0;
+
+  LossReport losses_;
 
   mqtt::Session session_;  // last: its thread uses all of the above
 };

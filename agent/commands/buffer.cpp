@@ -25,6 +25,7 @@ struct Arguments {
   std::uint64_t limit = 20;
   bool dead = false;
   bool all = false;
+  bool acknowledge = false;
   std::string match;
   std::string older_than;
 };
@@ -119,7 +120,8 @@ int drop(const Arguments& arguments, QueueAccess& queue) {
 }
 
 int verify(const Arguments& arguments, QueueAccess& queue) {
-  const ordered_json answer = queue.ask({{"command", "buffer.verify"}});
+  ordered_json answer = queue.ask({{"command", "buffer.verify"}});
+  if (arguments.acknowledge) answer.update(queue.ask({{"command", "buffer.acknowledge"}}));
   if (arguments.json) {
     print_json(answer);
   } else {
@@ -131,6 +133,7 @@ int verify(const Arguments& arguments, QueueAccess& queue) {
     for (const auto& difference : answer["differences"])
       std::cout << "WRONG: " << difference.get<std::string>() << '\n';
     if (answer["differences"].empty()) std::cout << "everything agrees\n";
+    if (arguments.acknowledge) std::cout << answer["acknowledged"] << " damaged files noted\n";
   }
   return answer["differences"].empty() ? EX_OK : EX_DATAERR;
 }
@@ -180,11 +183,18 @@ void add_buffer(CLI::App& program, int& exit_code) {
   drop_command->add_flag("--all", arguments->all, "All");
   add_json(drop_command);
 
-  add_json(add(
-      "verify",
-      "Checks every file, counts every message again and compares: committed = stored + each way out. Exit "
-      "code 65 for a difference.",
-      verify));
+  CLI::App* verify_command = add("verify",
+                                 "Checks every file, counts every message again and compares: committed = "
+                                 "stored + each way out. A file that turns "
+                                 "out to be damaged is put aside in the folder `quarantine` of the queue, "
+                                 "and what can be read of it is kept. Exit "
+                                 "code 65 for a difference.",
+                                 verify);
+  verify_command->add_flag(
+      "--acknowledge", arguments->acknowledge,
+      "Take note of the damaged files that were put aside: `status` and `stat` speak of them no "
+      "more. The files stay until you remove them");
+  add_json(verify_command);
 }
 
 }  // namespace sluice::commands

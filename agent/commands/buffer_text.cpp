@@ -19,6 +19,14 @@ void print_statistics(const ordered_json& statistics) {
     std::cout << "         ";
     print_ledger(queue["ledger"]);
     std::cout << "         besides, acknowledged before they were written: " << queue["passed"] << '\n';
+    const ordered_json& quarantine = queue["quarantine"];
+    if (quarantine["new"] != 0) {
+      std::cout << "         " << quarantine["new"] << " damaged files were put aside in "
+                << quarantine["folder"].get<std::string>() << ": " << quarantine["salvaged"]
+                << " messages could be read, " << quarantine["lost"]
+                << " are lost; latest: " << quarantine["latest"].get<std::string>()
+                << "\n         when you know of it: sluice buffer verify --acknowledge\n";
+    }
     if (queue["degraded"].get<bool>()) {
       std::cout << "         degraded, nothing is committed: " << queue["problem"].get<std::string>() << '\n';
     }

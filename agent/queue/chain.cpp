@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include "base/packed.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -12,16 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* extension = ".sqlite";
-
-// "00000012.sqlite" -> 12.
-std::optional<std::uint64_t> number_of(const fs::path& file) {
-  if (file.extension() != extension) return std::nullopt;
-  const std::string stem = file.stem().string();
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
-  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
-  return number;
-}
 
 // What packed rows may add to a file and to its log: headers of rows and frames, pages half filled at both
 // ends, and the state's page.
@@ -31,13 +24,28 @@ constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
 
 }  // namespace
 
-Chain::Chain(const Options& options, std::string lane, StateFile& state, std::function<Moment()> now, Log log)
-    : options_(options),
+Chain::Chain(const Common& common, std::string lane, Mirror::Key first_key)
+    : options_(common.options),
       lane_(std::move(lane)),
-      folder_(options.directory / lane_),
-      state_(state),
-      now_(std::move(now)),
-      log_(std::move(log)) {}
+      first_key_(first_key),
+      folder_(common.options.directory / lane_),
+      state_(common.state),
+      mirror_(common.mirror),
+      quarantine_(common.quarantine),
+      losses_(common.losses),
+      room_(common.room),
+      now_(common.now),
+      log_(common.log) {}
+
+// "00000012.sqlite" -> 12.
+std::optional<std::uint64_t> Chain::number_of(const fs::path& file) {
+  if (file.extension() != extension) return std::nullopt;
+  const std::string stem = file.stem().string();
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
+  return number;
+}
 
 Segment::Limits Chain::limits() const {
   // A quarter of a segment, 4 MiB at most: what is gone before it is written back was written once only.
@@ -52,10 +60,12 @@ std::uint64_t Chain::grown_bytes() const {
 }
 
 fs::path Chain::path_of(std::uint64_t number) const {
-  std::string name = std::to_string(number);
   constexpr std::size_t digits = 8;
-  if (name.size() < digits) name.insert(0, digits - name.size(), '0');
-  return folder_ / (name + extension);
+  const std::string text = std::to_string(number);
+  std::string name(digits - std::min(digits, text.size()), '0');
+  name += text;
+  name += extension;
+  return folder_ / name;
 }
 
 void Chain::load() {
@@ -66,19 +76,12 @@ void Chain::load() {
   for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
     if (retired.lane == lane_) unlink(retired.number);
   }
-  if (!fs::exists(folder_)) return;
-  std::vector<std::uint64_t> numbers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (const auto number = number_of(entry.path().filename())) numbers.push_back(*number);
+  if (fs::exists(folder_)) finish_mending(folder_);
+  for (const std::uint64_t number : known_numbers()) {
+    if (!segments_.empty()) segments_.back().close();
+    load_segment(number);
   }
-  std::sort(numbers.begin(), numbers.end());
-  const Moment now = now_();
-  for (const std::uint64_t number : numbers) {
-    Segment& segment = segments_.emplace_back(path_of(number), number, limits());
-    segment.load(now);
-    last_ = std::max(last_, segment.last());
-    if (number != numbers.back()) segment.close();
-  }
+  retire_empty();
   measure_newest();
 }
 
@@ -92,11 +95,11 @@ void Chain::reload() {
     std::erase_if(segments_, [&](const Segment& segment) { return segment.number() == retired.number; });
     unlink(retired.number);
   }
-  const Moment now = now_();
   // Rows go into the newest only; of the others memory knows everything.
   if (!segments_.empty()) {
-    segments_.back().load(now);
+    segments_.back().load(now_());
     last_ = std::max(last_, segments_.back().last());
+    note(segments_.back());
   }
   measure_newest();
 }
@@ -123,6 +126,8 @@ Segment& Chain::writable() {
                      too_old(*newest.oldest_written(), options_.max_age / 16);
     if (!newest_is_full_ && !old) return newest;
     newest.save(true);
+    note(newest);
+    mirror_.sync();
   }
   if (!fs::exists(folder_)) {
     fs::create_directories(folder_);
@@ -135,24 +140,35 @@ Segment& Chain::writable() {
   return segments_.emplace_back(path_of(number), number, limits());
 }
 
+// What the queue would have on disk with so many more.
+std::uint64_t Chain::bytes_with(std::uint64_t packed_bytes) const {
+  std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
+  for (const Segment& segment : segments_) {
+    // What is in the log only will be in the file as well, once it is written back.
+    const std::uint64_t written_back = segment.full_bytes() + grown_by(packed_bytes) +
+                                       static_cast<std::uint64_t>(limits().checkpoint_pages) *
+                                           static_cast<std::uint64_t>(sqlite::page_bytes);
+    total += std::max(segment.bytes(), &segment == &segments_.back() ? written_back : 0);
+  }
+  return total;
+}
+
+std::uint64_t Chain::droppable_bytes() const {
+  return segments_.empty() ? 0 : bytes() - segments_.back().bytes();
+}
+
 bool Chain::make_room(std::uint64_t packed_bytes) {
-  const auto fits = [&] {
-    std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
-    for (const Segment& segment : segments_) {
-      // What is in the log only will be in the file as well, once it is written back.
-      total += std::max(segment.bytes(), &segment == &segments_.back()
-                                             ? segment.full_bytes() + grown_by(packed_bytes) +
-                                                   static_cast<std::uint64_t>(limits().checkpoint_pages) *
-                                                       static_cast<std::uint64_t>(sqlite::page_bytes)
-                                             : 0);
-    }
-    return total <= options_.max_bytes;
+  const auto fits = [&](std::uint64_t less) {
+    return room_.fits(other_bytes_ + bytes(), bytes_with(packed_bytes) - less);
   };
-  if (fits()) return true;
+  if (fits(0)) return true;
   retire_finished();
-  while (!fits()) {
+  while (!fits(0)) {
     if (options_.when_full == WhenFull::drop_newest || segments_.empty()) return false;
-    drop(0, Way::dropped_by_size);
+    const Limit limit = room_.limit();
+    // Where others have filled the disk, nothing is dropped that would not make room for something.
+    if (limit != Limit::max_bytes && (segments_.size() < 2 || !fits(droppable_bytes()))) return false;
+    drop(0, limit);
   }
   return true;
 }
@@ -163,6 +179,7 @@ void Chain::write(std::span<const Row> rows, std::uint64_t start) {
   limit_open(&newest);
   newest.write(rows, start, now_());
   last_ = newest.last();
+  note(newest);
   measure_newest();
 }
 
@@ -191,6 +208,7 @@ void Chain::save(bool durable) {
     if (!segment.unsaved()) continue;
     limit_open(&segment);
     segment.save(durable);
+    note(segment);
   }
 }
 
@@ -228,23 +246,50 @@ void Chain::drop_old() {
   if (options_.max_age.count() == 0) return;
   for (std::size_t i = 0; i < segments_.size();) {
     if (segments_[i].counts().stored() != 0 && too_old(segments_[i].newest(), options_.max_age)) {
-      drop(i, Way::dropped_by_age);
+      drop(i, Limit::max_age);
     } else {
       ++i;
     }
   }
 }
 
-void Chain::drop(std::size_t index, Way way) {
-  const Segment& segment = segments_[index];
+void Chain::drop(std::size_t index, Limit limit) {
+  Segment& segment = segments_[index];
   const std::uint64_t count = segment.counts().stored();
   const Interval range{segment.first(), segment.last()};
   if (count > 0) {
-    log_.warn("{} messages dropped, {}: the oldest segment went, up to sequence {}", count,
-              way == Way::dropped_by_age ? "older than max_age" : "max_bytes was reached", range.last);
+    losses_.add(loss_of(segment, limit));
+    log_.warn("{}: {} messages dropped, {} was reached: the oldest segment went, up to sequence {}",
+              options_.name, count, name_of(limit), range.last);
   }
-  retire(index, way);
+  retire(index, limit == Limit::max_age ? Way::dropped_by_age : Way::dropped_by_size);
   dropped_.push_back(range);
+}
+
+// What upstream is told of it.
+Loss Chain::loss_of(Segment& segment, Limit limit) {
+  Loss loss;
+  loss.limit = limit;
+  std::vector<StoredRow> rows;
+  try {
+    limit_open(&segment);
+    constexpr std::size_t at_once = 1000;
+    constexpr std::size_t at_once_bytes = 256U << 10U;
+    for (bool end = false; !end;) {
+      const std::uint64_t after = rows.empty() ? 0 : rows.back().sequence;
+      rows.clear();
+      end = segment.read(after, at_once, at_once_bytes, rows);
+      for (const StoredRow& row : rows) {
+        const Delivery delivery = unpack(row.data);
+        add_to(loss, delivery.topic(), delivery.message->time.wall_ns);
+      }
+    }
+  } catch (const std::runtime_error&) {
+    // It goes, readable or not.
+    loss.filter.assign(1, '#');
+  }
+  loss.count = segment.counts().stored();
+  return loss;
 }
 
 // `rest`: the way that what is still stored goes.
@@ -253,7 +298,7 @@ void Chain::retire(std::size_t index, std::optional<Way> rest) {
   Counts counts = segment.counts();
   if (rest) counts[*rest] += counts.stored();
   const std::uint64_t number = segment.number();
-  state_.retire(lane_, number, counts, last_ + 1);
+  state_.retire(lane_, number, counts, last_ + 1, losses_.all());
   segment.close(false);
   // Only what was the newest all along takes rows: older ones have been written back.
   if (index + 1 == segments_.size()) newest_is_full_ = true;
@@ -264,6 +309,11 @@ void Chain::retire(std::size_t index, std::optional<Way> rest) {
 void Chain::unlink(std::uint64_t number) {
   sqlite::remove_files(path_of(number));
   if (fs::exists(folder_)) sqlite::sync_directory(folder_);
+  // Before the state forgets that it is gone: a segment in the mirror without a file is a loss.
+  if (mirror_.contains(key_of(number))) {
+    mirror_.erase(key_of(number));
+    mirror_.sync();
+  }
   state_.removed(lane_, number);
 }
 

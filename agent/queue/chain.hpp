@@ -4,6 +4,9 @@
 //
 // Retirement of a segment: its counts and its number go into the state file in one transaction, then the files
 // are unlinked. A crash between leaves a number to unlink at the next start; it is counted once.
+//
+// A segment that is damaged or missing is put aside and replaced by a fresh one (mending.hpp): at load() by itself,
+// later by mend(), when an sqlite::Error says so.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +21,12 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "queue/losses.hpp"
+#include "queue/mending.hpp"
+#include "queue/mirror.hpp"
 #include "queue/options.hpp"
+#include "queue/quarantine.hpp"
+#include "queue/room.hpp"
 #include "queue/segment.hpp"
 #include "queue/state_file.hpp"
 
@@ -26,8 +34,19 @@ namespace sluice::queue {
 
 class Chain {
  public:
-  /// `now` answers the present moment, and whether the clock is synchronised.
-  Chain(const Options& options, std::string lane, StateFile& state, std::function<Moment()> now, Log log);
+  /// What the chains of a queue share.
+  struct Common {
+    const Options& options;
+    StateFile& state;
+    Mirror& mirror;
+    Quarantine& quarantine;
+    Losses& losses;
+    Room& room;
+    std::function<Moment()> now;  ///< the present moment, and whether the clock is synchronised
+    Log log;
+  };
+  /// Its records in the mirror begin at `first_key`.
+  Chain(const Common& common, std::string lane, Mirror::Key first_key);
 
   /// Finishes cut-short retirements and reads what the segments say of themselves. Throws sqlite::Error,
   /// FormatError. Where the folder is missing there is nothing to read.
@@ -42,6 +61,7 @@ class Chain {
   /// What else of the queue lies on disk and counts for max_bytes.
   void set_other_bytes(std::uint64_t bytes) { other_bytes_ = bytes; }
   /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written.
+  /// Where they may not: room.hpp says which limit it was.
   bool make_room(std::uint64_t bytes);
   /// Writes rows that come after all there are, durably. After an exception: reload(), then last().
   void write(std::span<const Row> rows, std::uint64_t start);
@@ -55,6 +75,11 @@ class Chain {
 
   /// The same for everything that is stored.
   std::uint64_t settle_all(Way way);
+
+  /// Replaces the segment in `file` by what can be read of it; false: it is none of these.
+  bool mend(const std::filesystem::path& file, const std::string& reason);
+  /// Does so for segments whose files have been removed.
+  void mend_missing();
 
   /// Unlinks what is wholly gone.
   void retire_finished();
@@ -77,22 +102,38 @@ class Chain {
  private:
   static constexpr std::size_t max_open = 3;
 
+  void load_segment(std::uint64_t number);
+  void mend(Segment& segment, const Remembered& remembered, const std::string& reason);
+  Remembered remembered(std::uint64_t number) const;
+  std::vector<std::uint64_t> known_numbers() const;
+  void note(const Segment& segment);
+  void retire_empty();
+  Mirror::Key key_of(std::uint64_t number) const { return first_key_ + number; }
   Segment& writable();
   Segment* find(std::uint64_t sequence);
   void retire(std::size_t index, std::optional<Way> rest);
-  void drop(std::size_t index, Way way);
+  void drop(std::size_t index, Limit limit);
+  Loss loss_of(Segment& segment, Limit limit);
+  std::uint64_t bytes_with(std::uint64_t packed_bytes) const;
+  std::uint64_t droppable_bytes() const;
   void unlink(std::uint64_t number);
   void measure_newest();
   void limit_open(const Segment* used);
   bool too_old(const Moment& moment, Nanoseconds limit) const;
   Segment::Limits limits() const;
   std::filesystem::path path_of(std::uint64_t number) const;
+  static std::optional<std::uint64_t> number_of(const std::filesystem::path& file);
   std::uint64_t grown_bytes() const;
 
   const Options& options_;
   const std::string lane_;
+  const Mirror::Key first_key_;
   const std::filesystem::path folder_;
   StateFile& state_;
+  Mirror& mirror_;
+  Quarantine& quarantine_;
+  Losses& losses_;
+  Room& room_;
   const std::function<Moment()> now_;
   Log log_;
   std::deque<Segment> segments_;  // ascending numbers and sequences

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/dead_letters.hpp"
 
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "queue/pages.hpp"
+
 namespace sluice::queue {
 namespace {
 
@@ -23,6 +31,21 @@ constexpr sqlite::Settings settings{.create = true,
 
 constexpr const char* size_sql =
     "SELECT coalesce(sum(length(id) + length(topic) + length(reason) + length(data)), 0) FROM letters";
+
+// A row of the table of letters.
+std::optional<DeadLetters::Letter> letter_in(const Record& record) {
+  using Kind = Column::Kind;
+  constexpr std::array<Kind, 6> kinds = {Kind::null,  Kind::bytes,   Kind::bytes,
+                                         Kind::bytes, Kind::integer, Kind::bytes};
+  const std::vector<Column>& columns = record.columns;
+  if (!std::equal(columns.begin(), columns.end(), kinds.begin(), kinds.end(),
+                  [](const Column& column, Kind kind) { return column.kind == kind; })) {
+    return std::nullopt;
+  }
+  return DeadLetters::Letter{std::string(columns[1].bytes), std::string(columns[2].bytes),
+                             std::string(columns[3].bytes), columns[4].integer,
+                             std::string(columns[5].bytes)};
+}
 
 }  // namespace
 
@@ -57,7 +80,7 @@ void DeadLetters::add(std::span<const Letter> letters) {
                              "SELECT number, length(id) + length(topic) + length(reason) + length(data)"
                              " FROM letters ORDER BY number");
     std::int64_t remove_to = 0;
-    for (std::uint64_t kept = count_, bytes = data_bytes_; kept > max_letters || bytes > max_bytes;) {
+    for (std::uint64_t kept = count_, bytes = data_bytes_; kept > max_letters || bytes > most_bytes_;) {
       if (!oldest.step()) break;
       remove_to = oldest.number(0);
       bytes -= oldest.unsigned_number(1) + row_bytes;
@@ -74,6 +97,21 @@ void DeadLetters::add(std::span<const Letter> letters) {
     transaction.commit();
   }
   measure(connection);
+}
+
+std::uint64_t DeadLetters::restore(const std::filesystem::path& damaged) {
+  const Pages pages(damaged);
+  std::map<std::int64_t, Letter> found;
+  for (std::size_t i = 0; i < pages.count(); ++i) {
+    pages.read_leaf(i, [&](const Record& record) {
+      if (const auto letter = letter_in(record)) found[record.row] = *letter;
+    });
+  }
+  std::vector<Letter> letters;
+  for (auto& [number, letter] : found) letters.push_back(std::move(letter));
+  load();
+  if (!letters.empty()) add(letters);
+  return letters.size();
 }
 
 std::vector<DeadLetters::Letter> DeadLetters::read(std::size_t skip, std::size_t max) {

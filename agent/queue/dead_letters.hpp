@@ -5,6 +5,7 @@
 // user_version 1: letters(number, id, topic, reason, time, data = pack(delivery)), removed(count).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -28,22 +29,28 @@ class DeadLetters {
     std::string data;
   };
 
-  explicit DeadLetters(std::filesystem::path file) : file_(std::move(file)) {}
+  /// Keeps at most `bytes`, if that is less than `max_bytes`.
+  DeadLetters(std::filesystem::path file, std::uint64_t bytes)
+      : file_(std::move(file)), most_bytes_(std::min(bytes, max_bytes)) {}
 
   /// Counts what is there. Throws sqlite::Error, FormatError.
   void load();
   /// Durable when it returns. A letter whose id is there already replaces it.
   void add(std::span<const Letter> letters);
   std::vector<Letter> read(std::size_t skip, std::size_t max);
+  /// Adds what can be read of a damaged file of letters; how many.
+  std::uint64_t restore(const std::filesystem::path& damaged);
 
   std::uint64_t count() const { return count_; }
   std::uint64_t removed() const { return removed_; }  ///< because of the bound, since ever
   std::uint64_t bytes() const { return bytes_; }
+  const std::filesystem::path& file() const { return file_; }
 
  private:
   void measure(sqlite::Connection& connection);
 
   std::filesystem::path file_;
+  std::uint64_t most_bytes_;
   std::uint64_t count_ = 0;
   std::uint64_t data_bytes_ = 0;
   std::uint64_t removed_ = 0;

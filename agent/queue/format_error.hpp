@@ -5,7 +5,7 @@
 
 namespace sluice::queue {
 
-/// A file is of a later version of Sluice, or of another program. It was left alone.
+/// A file is of a later version of Sluice. It was left alone.
 class FormatError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -11,15 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "base/backoff.hpp"
 #include "base/log.hpp"
-#include "queue/chain.hpp"
-#include "queue/dead_letters.hpp"
+#include "queue/files.hpp"
 #include "queue/options.hpp"
-#include "queue/state_file.hpp"
 #include "queue/stats.hpp"
 #include "queue/storage.hpp"
 #include "queue/tail.hpp"
+#include "queue/trouble.hpp"
 
 namespace sluice::queue {
 
@@ -47,31 +45,30 @@ class Keeper final : public StorageClient {
   std::vector<std::uint64_t> segments();
   void verify_segment(std::uint64_t number, Verification& verification);
 
+  /// The user knows of all damage until now; how many cases were new.
+  std::uint64_t acknowledge_damage();
+
   Stats stats() const;  ///< any thread
+  /// What upstream is to be told; for the forwarder's thread.
+  Losses& losses() { return files_.losses(); }
 
  private:
-  // Something that fails for now: said once, tried again after a while.
-  struct Trouble {
-    bool on = false;
-    std::string text;
-    Nanoseconds retry_at{0};
-    Backoff backoff{std::chrono::milliseconds(200), std::chrono::seconds(5)};
-  };
-
   template <typename Step>
-  void attempt(Trouble& trouble, const char* what, Nanoseconds now, const Step& step) noexcept;
+  void mending(const Step& step);
   void need_open() const;
   void load(bool begin_start);
+  void begin_start();
   void recover();
   void settle();
   void settle_dead();
   bool write_due(Nanoseconds now);
   void drop_due(Nanoseconds now);
   void forget_dropped();
+  void save_state();
+  std::uint64_t dropped_newest() const;
   void look_after_files(Nanoseconds now);
   void read_ahead();
   void put_aside(const StoredRow& row, const std::string& reason);
-  std::optional<std::int64_t> oldest_time();
   void publish();
   Moment moment() const;
 
@@ -80,9 +77,7 @@ class Keeper final : public StorageClient {
   Tail& tail_;
   const std::function<void()> ready_;
   Log log_;
-  StateFile state_;
-  DeadLetters dead_letters_;
-  Chain chain_;
+  Files files_;
 
   bool begin_start_ = false;
   bool open_ = false;
@@ -102,5 +97,21 @@ class Keeper final : public StorageClient {
   mutable std::mutex mutex_;
   Stats published_;  // guarded by mutex_
 };
+
+// Runs a step, and once more for each damaged file that it meets and that could be replaced.
+template <typename Step>
+void Keeper::mending(const Step& step) {
+  constexpr int most = 100;
+  for (int mended = 0;; ++mended) {
+    try {
+      if (stale_) recover();
+      step();
+      return;
+    } catch (const sqlite::Error& error) {
+      if (mended == most || !files_.mend(error)) throw;
+      stale_ = open_;
+    }
+  }
+}
 
 }  // namespace sluice::queue

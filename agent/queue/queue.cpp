@@ -5,6 +5,7 @@
 
 #include "queue/keeper.hpp"
 #include "queue/tail.hpp"
+#include "queue/verification.hpp"
 
 namespace sluice::queue {
 
@@ -50,8 +51,7 @@ std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max) {
   std::vector<Tail::Taken> taken = tail_->take(max, read_ahead, released);
   if (read_ahead) storage_.wake();
   for (Tail::Taken& one : taken) {
-    out.push_back({one.sequence, std::to_string(one.start) + '/' + std::to_string(one.sequence),
-                   std::move(one.delivery), one.replayed});
+    out.push_back({one.sequence, id_of(one.start, one.sequence), std::move(one.delivery), one.replayed});
   }
   return taken.size();
 }
@@ -69,6 +69,18 @@ void Queue::dead_letter(std::uint64_t sequence, std::string reason) {
 void Queue::expire(std::uint64_t sequence) {
   Tail::Released released;
   if (tail_->settle(sequence, Way::expired, {}, released)) storage_.wake();
+}
+
+std::vector<Loss> Queue::take_losses() {
+  return keeper_->losses().take();
+}
+
+void Queue::acknowledge_loss(const std::string& id) {
+  keeper_->losses().acknowledge(id);
+}
+
+void Queue::give_back_loss(const std::string& id) {
+  keeper_->losses().give_back(id);
 }
 
 void Queue::on_ready(std::function<void()> call) {
@@ -128,13 +140,14 @@ Verification Queue::verify() {
   for (const std::uint64_t number : segments) {
     storage_.execute([&] { keeper_->verify_segment(number, verification); });
   }
-  if (!verification.ledger.balanced()) {
-    const Counts& counts = verification.ledger.counts;
-    verification.differences.push_back("committed " + std::to_string(counts.committed) + " is not " +
-                                       std::to_string(counts.gone()) + " gone and " +
-                                       std::to_string(verification.ledger.stored) + " stored");
-  }
+  verify_equation(verification);
   return verification;
+}
+
+std::uint64_t Queue::acknowledge_damage() {
+  std::uint64_t fresh = 0;
+  storage_.execute([&] { fresh = keeper_->acknowledge_damage(); });
+  return fresh;
 }
 
 void Queue::flush() {

@@ -21,6 +21,7 @@
 #include "base/message.hpp"
 #include "queue/format_error.hpp"
 #include "queue/ledger.hpp"
+#include "queue/losses.hpp"
 #include "queue/options.hpp"
 #include "queue/stats.hpp"
 #include "queue/storage.hpp"
@@ -76,7 +77,13 @@ class Queue {
   void dead_letter(std::uint64_t sequence, std::string reason);
   void expire(std::uint64_t sequence);
 
-  /// `call` is called when take() may give something after it gave nothing: by any thread, without locks,
+  /// What the limits have dropped and upstream is to be told: records that are not on their way. Each is answered by
+  /// one of the two after it; until it is acknowledged it outlives restarts.
+  std::vector<Loss> take_losses();
+  void acknowledge_loss(const std::string& id);
+  void give_back_loss(const std::string& id);
+
+  /// `call` is called when take() or take_losses() may give something after it gave nothing: by any thread, without locks,
   /// briefly. Set before the first append.
   void on_ready(std::function<void()> call);
 
@@ -94,6 +101,8 @@ class Queue {
   std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
   /// Counts everything again and compares.
   Verification verify();
+  /// The user knows of all damaged files that were put aside; how many were new.
+  std::uint64_t acknowledge_damage();
   /// Commits everything that is not acknowledged, and what was acknowledged.
   void flush();
 

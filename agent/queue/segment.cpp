@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/segment.hpp"
 
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -15,13 +17,16 @@ constexpr const char* schema =
     " synchronised INTEGER NOT NULL, committed INTEGER NOT NULL, acknowledged INTEGER NOT NULL,"
     " dead_lettered INTEGER NOT NULL, expired INTEGER NOT NULL, dropped_by_size INTEGER NOT NULL,"
     " dropped_by_age INTEGER NOT NULL, dropped_by_user INTEGER NOT NULL, superseded INTEGER NOT NULL,"
-    " quarantined INTEGER NOT NULL, intervals BLOB NOT NULL);";
+    " quarantined INTEGER NOT NULL, intervals BLOB NOT NULL, missing INTEGER NOT NULL DEFAULT 0);";
+
+constexpr const char* upgrade = "ALTER TABLE state ADD COLUMN missing INTEGER NOT NULL DEFAULT 0";
 
 constexpr const char* write_state_sql =
     "INSERT OR REPLACE INTO state VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-    " ?15)";
+    " ?15, ?16)";
 constexpr int committed_column = 5;  // of the state, without `one`
 constexpr int intervals_column = committed_column + 1 + static_cast<int>(way_count);
+constexpr int missing_column = intervals_column + 1;
 
 // Rows that an opening may have to count. The state is written at least that often.
 constexpr std::uint64_t rows_between_states = 4096;
@@ -35,8 +40,9 @@ struct Segment::Opened {
                           .cache_kib = 128,
                           .checkpoint_pages = limits.checkpoint_pages,
                           .max_pages = 0,
-                          .user_version = 1,
-                          .schema = schema}) {}
+                          .user_version = 2,
+                          .schema = schema,
+                          .upgrade = upgrade}) {}
 
   sqlite::Connection connection;
   sqlite::Statement insert{connection, "INSERT INTO messages VALUES(?1, ?2)"};
@@ -69,7 +75,7 @@ void Segment::load(const Moment& now) {
   sqlite::Statement state(connection,
                           "SELECT counted_to, wall, monotonic, boot, synchronised, committed, acknowledged,"
                           " dead_lettered, expired, dropped_by_size, dropped_by_age, dropped_by_user,"
-                          " superseded, quarantined, intervals FROM state");
+                          " superseded, quarantined, intervals, missing FROM state");
   if (state.step()) {
     counted_to_ = state.unsigned_number(0);
     if (counted_to_ == last_) {
@@ -82,8 +88,9 @@ void Segment::load(const Moment& now) {
     try {
       gone = Intervals::unpack(state.blob(intervals_column));
     } catch (const std::runtime_error& error) {
-      throw std::runtime_error(file_.string() + ": " + error.what());
+      throw sqlite::Error(SQLITE_CORRUPT, file_, error.what());
     }
+    missing_ = state.unsigned_number(missing_column);
   }
   sqlite::Statement count(connection, "SELECT count(*) FROM messages WHERE id > ?1");
   count.bind(1, counted_to_).step();
@@ -102,11 +109,29 @@ void Segment::load(const Moment& now) {
   refresh_bytes();
 }
 
-void Segment::bind_state(sqlite::Statement& statement) const {
+void Segment::write_state(sqlite::Statement& statement) const {
   statement.bind(1, last_);
   statement.bind(2, newest_.wall_ns).bind(3, newest_.monotonic_ns).bind(4, newest_.boot);
   statement.bind(5, std::int64_t{newest_.synchronised}).bind(6, counts_.committed);
   for (std::size_t i = 0; i < way_count; ++i) statement.bind(static_cast<int>(7 + i), counts_.ways[i]);
+  const std::string packed = gone_.pack();
+  statement.bind_blob(1 + intervals_column, packed).bind(1 + missing_column, missing_).run();
+}
+
+void Segment::take_over(const Counts& counts) {
+  missing_ += counts.committed - counts_.committed;
+  counts_ = counts;
+  ++unsaved_;
+  save(true);
+}
+
+void Segment::copy_to(const std::filesystem::path& file) {
+  sqlite::Statement copy(open().connection, "VACUUM INTO ?1");
+  copy.bind_text(1, file.native()).run();
+}
+
+void Segment::write_back() {
+  if (opened_) opened_->connection.write_back();
 }
 
 void Segment::write(std::span<const Row> rows, std::uint64_t start, const Moment& now) {
@@ -139,9 +164,7 @@ void Segment::write(std::span<const Row> rows, std::uint64_t start, const Moment
   after.newest_ = now;
   if (!after.oldest_written_) after.oldest_written_ = now;
   if (after.unsaved_ > 0 || after.unsynced_ || after.uncounted_rows_ >= rows_between_states) {
-    const std::string packed = after.gone_.pack();
-    after.bind_state(opened.write_state);
-    opened.write_state.bind_blob(1 + intervals_column, packed).run();
+    after.write_state(opened.write_state);
     after.counted_to_ = after.last_;
     after.uncounted_rows_ = 0;
     after.unsaved_ = 0;
@@ -174,9 +197,7 @@ void Segment::save(bool durable) {
   if (unsaved_ == 0 && !uncounted && !(durable && unsynced_)) return;
   Opened& opened = open();
   opened.connection.set_sync(durable ? limits_.sync : Sync::normal);
-  const std::string packed = gone_.pack();
-  bind_state(opened.write_state);
-  opened.write_state.bind_blob(1 + intervals_column, packed).run();
+  write_state(opened.write_state);
   counted_to_ = last_;
   uncounted_rows_ = 0;
   unsaved_ = 0;
@@ -234,6 +255,11 @@ void Segment::close(bool keep) {
   if (!keep) opened_->connection.discard_on_close();
   opened_.reset();
   refresh_bytes();
+}
+
+void Segment::discard() {
+  close(false);
+  *this = Segment(std::move(file_), number_, limits_);
 }
 
 void Segment::refresh_bytes() {

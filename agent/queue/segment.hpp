@@ -4,11 +4,12 @@
 // used by the storage thread. The file is opened when it is needed and may be closed at any time; what is
 // kept in memory does not grow with the rows.
 //
-// user_version 1:
+// user_version 2 (1: the same without `missing`):
 //   messages(id = sequence, data = pack(delivery))
 //   starts(first, start): from the sequence `first` on, rows belong to that start
 //   state(one row): `committed` counts the rows up to `counted_to`; rows after it are counted when the file
-//     is opened. So a lone commit writes one page, and an opening counts a bounded number of rows.
+//     is opened. So a lone commit writes one page, and an opening counts a bounded number of rows. `missing`
+//     of them have no row: this file stands for a damaged one that held them (mending.hpp).
 // Sequences that never had a row may lie inside the intervals; the counts count rows only.
 #pragma once
 
@@ -71,6 +72,12 @@ class Segment {
   std::uint64_t settle_all(Way way);
   /// Writes intervals and counts, where they have changed. Without `durable` they survive the process only.
   void save(bool durable);
+  /// The counts of a segment whose readable rows have been written here become this one's, durably.
+  void take_over(const Counts& counts);
+  /// Writes a copy of the open file, wherever its name has gone.
+  void copy_to(const std::filesystem::path& file);
+  /// Empties the write-ahead log into the file, durably.
+  void write_back();
   bool unsaved() const { return unsaved_ > 0 || unsynced_; }
   std::uint64_t unsaved_sequences() const { return unsaved_; }
 
@@ -81,6 +88,8 @@ class Segment {
 
   /// Closes the file; without `keep` nothing is written back, since it is to be removed.
   void close(bool keep = true);
+  /// The same, and what was read is forgotten.
+  void discard();
   bool is_open() const { return opened_ != nullptr; }
   void refresh_bytes();
 
@@ -90,6 +99,10 @@ class Segment {
   std::uint64_t first() const { return first_; }
   std::uint64_t last() const { return last_; }
   const Counts& counts() const { return counts_; }
+  const Intervals& gone() const { return gone_; }
+  std::uint64_t missing() const { return missing_; }  ///< counted, without a row
+  /// The start of the last rows; 0 without rows.
+  std::uint64_t last_start() const { return starts_.empty() ? 0 : starts_.back().second; }
   const Moment& newest() const { return newest_; }
   std::optional<Moment> oldest_written() const { return oldest_written_; }  ///< by this process
   std::uint64_t bytes() const { return bytes_; }            ///< on disk, with the write-ahead log
@@ -106,7 +119,7 @@ class Segment {
   struct Opened;
   Opened& open();
   std::uint64_t start_of(std::uint64_t sequence) const;
-  void bind_state(sqlite::Statement& statement) const;
+  void write_state(sqlite::Statement& statement) const;
 
   std::filesystem::path file_;
   std::uint64_t number_;
@@ -120,6 +133,7 @@ class Segment {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> starts_;  // first sequence, start
   Moment newest_;
   std::optional<Moment> oldest_written_;
+  std::uint64_t missing_ = 0;
   std::uint64_t counted_to_ = 0;      // what the file's state row says
   std::uint64_t uncounted_rows_ = 0;  // rows after it
   std::uint64_t unsaved_ = 0;         // sequences settled since the state was written

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -21,11 +22,51 @@ namespace {
 constexpr int lookaside_bytes = 512;
 constexpr int lookaside_count = 32;
 
-std::string with_suffix(const std::filesystem::path& file, const char* suffix) {
-  return file.string() + suffix;
+// The name is there, its folder can be worked in, and yet the file, or its log, cannot be opened for use.
+bool cannot_be_opened(const std::filesystem::path& file) {
+  if (::access(file.parent_path().c_str(), R_OK | W_OK | X_OK) != 0) return false;
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* suffix) {
+    const FileDescriptor opened(::open(with_suffix(file, suffix).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    return !opened &&
+           (errno == EACCES || errno == EPERM || errno == EISDIR || errno == ELOOP || errno == ENXIO);
+  });
 }
 
 }  // namespace
+
+bool Error::is_damage() const {
+  switch (code_) {
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+    case SQLITE_IOERR_CORRUPTFS:
+      return true;
+    default:
+      break;
+  }
+  constexpr int primary = 0xFF;
+  switch (code_ & primary) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:  // our statements are right: the tables are not ours
+      return true;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_IOERR:
+      return cannot_be_opened(file_);
+    default:
+      return false;
+  }
+}
+
+bool Error::is_full() const {
+  constexpr int primary = 0xFF;
+  return (code_ & primary) == SQLITE_FULL;
+}
+
+std::filesystem::path with_suffix(const std::filesystem::path& file, const char* suffix) {
+  return file.string() + suffix;
+}
 
 void Connection::Close::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
@@ -36,7 +77,7 @@ Connection::Connection(std::filesystem::path file, const Settings& settings) : f
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (settings.create ? SQLITE_OPEN_CREATE : 0);
   const int result = sqlite3_open_v2(file_.c_str(), &handle, flags, nullptr);
   handle_.reset(handle);
-  if (handle == nullptr) throw Error(result, file_.string() + ": out of memory");
+  if (handle == nullptr) throw Error(result, file_, "out of memory");
   sqlite3_extended_result_codes(handle, 1);
   if (result != SQLITE_OK) fail("open");
   sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, lookaside_bytes, lookaside_count);
@@ -53,7 +94,7 @@ bool Connection::begin(const Settings& settings) {
   const std::int64_t version = number("PRAGMA user_version");
   const bool fresh = id == 0 && version == 0 && number("SELECT count(*) FROM sqlite_schema") == 0;
   if (!fresh && id != application_id) {
-    throw FormatError(file_.string() + ": is not a file of Sluice; it was left alone, move it away");
+    throw Error(SQLITE_NOTADB, file_, "is not a file of Sluice");
   }
   if (version > settings.user_version) {
     throw FormatError(file_.string() + ": has format " + std::to_string(version) + ", this program knows " +
@@ -65,7 +106,7 @@ bool Connection::begin(const Settings& settings) {
     execute("PRAGMA auto_vacuum=NONE");
   }
   if (const std::string mode = text("PRAGMA journal_mode=WAL"); mode != "wal") {
-    throw Error(SQLITE_ERROR, file_.string() + ": the journal mode is " + mode + " instead of wal");
+    throw Error(SQLITE_CANTOPEN, file_, "the journal mode is " + mode + " instead of wal");
   }
   execute("PRAGMA secure_delete=OFF");
   execute("PRAGMA temp_store=MEMORY");
@@ -77,6 +118,7 @@ bool Connection::begin(const Settings& settings) {
   }
   set_sync(settings.sync);
   if (fresh) make(settings);
+  if (!fresh && version < settings.user_version) upgrade(settings);
   return fresh;
 }
 
@@ -87,6 +129,13 @@ void Connection::make(const Settings& settings) {
   execute(("PRAGMA user_version=" + std::to_string(settings.user_version)).c_str());
   transaction.commit();
   sync_directory(file_.parent_path());
+}
+
+void Connection::upgrade(const Settings& settings) {
+  Transaction transaction(*this);
+  execute(settings.upgrade);
+  execute(("PRAGMA user_version=" + std::to_string(settings.user_version)).c_str());
+  transaction.commit();
 }
 
 void Connection::execute(const char* sql) {
@@ -110,6 +159,14 @@ void Connection::set_sync(Sync sync) {
   sync_ = sync;
 }
 
+void Connection::write_back() {
+  set_sync(Sync::full);
+  Statement checkpoint(*this, "PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!checkpoint.step() || checkpoint.number(0) != 0) {
+    throw Error(SQLITE_BUSY, file_, "the write-ahead log cannot be written back");
+  }
+}
+
 void Connection::discard_on_close() {
   sqlite3_db_config(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
@@ -117,11 +174,11 @@ void Connection::discard_on_close() {
 void Connection::fail(const char* doing) const {
   const int code = sqlite3_extended_errcode(handle());
   constexpr std::size_t enough = 60;
-  std::string text = file_.string() + ": " + sqlite3_errmsg(handle());
+  std::string text = sqlite3_errmsg(handle());
   if (const int number = sqlite3_system_errno(handle()); number != 0) {
     text += " (" + std::generic_category().message(number) + ")";
   }
-  throw Error(code, text + ", at: " + std::string(doing).substr(0, enough));
+  throw Error(code, file_, text + ", at: " + std::string(doing).substr(0, enough));
 }
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
@@ -211,10 +268,10 @@ std::uint64_t bytes_on_disk(const std::filesystem::path& file) {
 }
 
 void remove_files(const std::filesystem::path& file) {
-  for (const char* suffix : {"", "-wal", "-journal", "-shm"}) {
-    const std::string name = with_suffix(file, suffix);
+  for (const char* suffix : suffixes) {
+    const std::filesystem::path name = with_suffix(file, suffix);
     if (::unlink(name.c_str()) != 0 && errno != ENOENT) {
-      throw std::system_error(errno, std::generic_category(), "remove " + name);
+      throw std::system_error(errno, std::generic_category(), "remove " + name.string());
     }
   }
 }

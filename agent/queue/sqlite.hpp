@@ -3,6 +3,7 @@
 // For the storage thread: a connection is made, used and closed by one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "queue/options.hpp"
 
@@ -20,11 +22,18 @@ namespace sluice::queue::sqlite {
 
 class Error : public std::runtime_error {
  public:
-  Error(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  Error(int code, std::filesystem::path file, const std::string& text)
+      : std::runtime_error(file.string() + ": " + text), code_(code), file_(std::move(file)) {}
   int code() const { return code_; }  ///< SQLite's extended result code
+  const std::filesystem::path& file() const { return file_; }
+  /// This file is the trouble, not the disk: trying it again will not help.
+  bool is_damage() const;
+  /// There is no room on the disk.
+  bool is_full() const;
 
  private:
   int code_;
+  std::filesystem::path file_;
 };
 
 /// The number that makes a file ours ("SLUC"), and the format that this program writes.
@@ -38,6 +47,7 @@ struct Settings {
   std::int64_t max_pages = 0;     ///< 0 = no limit
   std::int64_t user_version = 1;  ///< of the format; a file with a higher one is refused
   const char* schema = "";        ///< run in a new file
+  const char* upgrade = "";       ///< run in a file of the format before
 };
 
 inline constexpr std::int64_t page_bytes = 4096;
@@ -45,13 +55,16 @@ inline constexpr std::int64_t page_bytes = 4096;
 class Connection {
  public:
   /// Opens for exclusive use, in WAL mode. A new file gets the schema, the application's and the format's
-  /// number. Throws Error, and FormatError for a later or foreign file, which is left as it was.
+  /// number. Throws Error, also for a file of another program, and FormatError for a later one; both are left as
+  /// they were.
   Connection(std::filesystem::path file, const Settings& settings);
 
   void execute(const char* sql);
   std::int64_t number(const char* sql);  ///< the first column of the first row; 0 without rows
   std::string text(const char* sql);     ///< the same; empty without rows
   void set_sync(Sync sync);
+  /// Writes everything from the log back into the file, durably, and empties the log.
+  void write_back();
   /// Nothing is written back when it is closed: for a file that is to be removed.
   void discard_on_close();
   bool created() const { return created_; }
@@ -67,6 +80,7 @@ class Connection {
   };
   bool begin(const Settings& settings);
   void make(const Settings& settings);
+  void upgrade(const Settings& settings);
 
   std::filesystem::path file_;
   std::unique_ptr<sqlite3, Close> handle_;
@@ -129,6 +143,9 @@ class Transaction {
 
 /// Bytes on disk of a database and its write-ahead log; 0 for what is not there.
 std::uint64_t bytes_on_disk(const std::filesystem::path& file);
+/// What SQLite keeps beside a database, and the database itself (the empty one).
+inline constexpr std::array<const char*, 4> suffixes = {"", "-wal", "-journal", "-shm"};
+std::filesystem::path with_suffix(const std::filesystem::path& file, const char* suffix);
 /// Removes a database and what SQLite keeps beside it. Throws std::system_error.
 void remove_files(const std::filesystem::path& file);
 /// Makes new and removed names in a directory durable. Throws std::system_error.

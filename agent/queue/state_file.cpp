@@ -14,15 +14,27 @@ constexpr const char* schema =
     " expired INTEGER NOT NULL, dropped_by_size INTEGER NOT NULL, dropped_by_age INTEGER NOT NULL,"
     " dropped_by_user INTEGER NOT NULL, superseded INTEGER NOT NULL, quarantined INTEGER NOT NULL);"
     "CREATE TABLE retired(lane TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(lane, number))"
-    " WITHOUT ROWID;";
+    " WITHOUT ROWID;"
+    "CREATE TABLE losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
+    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL) WITHOUT "
+    "ROWID;";
+
+// What format 2 has added.
+constexpr const char* upgrade =
+    "CREATE TABLE losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
+    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL) WITHOUT "
+    "ROWID;";
+
+constexpr Mirror::Key mirror_key = 1;
 
 constexpr sqlite::Settings settings{.create = true,
                                     .sync = Sync::full,
                                     .cache_kib = 32,
                                     .checkpoint_pages = 64,
                                     .max_pages = 0,
-                                    .user_version = 1,
-                                    .schema = schema};
+                                    .user_version = 2,
+                                    .schema = schema,
+                                    .upgrade = upgrade};
 
 }  // namespace
 
@@ -34,7 +46,12 @@ sqlite::Connection& StateFile::open() {
 void StateFile::load() {
   values_ = {};
   unfinished_.clear();
-  if (!std::filesystem::exists(file_)) return;
+  losses_.clear();
+  if (std::filesystem::exists(std::filesystem::symlink_status(file_))) read_file();
+  read_mirror();
+}
+
+void StateFile::read_file() {
   sqlite::Connection& connection = open();
   sqlite::Statement row(connection,
                         "SELECT start, next_sequence, last_segment, dropped_newest, committed, acknowledged,"
@@ -55,6 +72,41 @@ void StateFile::load() {
   while (retired.step()) {
     unfinished_.push_back({std::string(retired.blob(0)), retired.unsigned_number(1), false});
   }
+  sqlite::Statement losses(connection, "SELECT id, cause, newest, filter, first, last, count FROM losses");
+  while (losses.step()) {
+    losses_.push_back({std::string(losses.blob(0)), static_cast<Limit>(losses.number(1)),
+                       losses.number(2) != 0, std::string(losses.blob(3)), losses.number(4), losses.number(5),
+                       losses.unsigned_number(6)});
+  }
+}
+
+// The mirror is never ahead of the file, but where the file has lost what was written last.
+void StateFile::read_mirror() {
+  const auto numbers = mirror_.find(mirror_key);
+  if (!numbers) return;
+  Values seen;
+  std::size_t at = 0;
+  seen.start = (*numbers)[at++];
+  seen.next_sequence = (*numbers)[at++];
+  seen.last_segment = (*numbers)[at++];
+  seen.dropped_newest = (*numbers)[at++];
+  seen.retired.committed = (*numbers)[at++];
+  for (std::uint64_t& way : seen.retired.ways) way = (*numbers)[at++];
+  values_.start = std::max(values_.start, seen.start);
+  values_.next_sequence = std::max(values_.next_sequence, seen.next_sequence);
+  values_.last_segment = std::max(values_.last_segment, seen.last_segment);
+  values_.dropped_newest = std::max(values_.dropped_newest, seen.dropped_newest);
+  if (seen.retired.committed > values_.retired.committed) values_.retired = seen.retired;
+}
+
+// They have been written.
+void StateFile::keep(const Values& values) {
+  values_ = values;
+  Mirror::Numbers numbers{values.start, values.next_sequence, values.last_segment, values.dropped_newest,
+                          values.retired.committed};
+  std::size_t at = 5;
+  for (const std::uint64_t way : values.retired.ways) numbers[at++] = way;
+  mirror_.put(mirror_key, numbers);
 }
 
 void StateFile::write(const Values& values) {
@@ -71,22 +123,36 @@ void StateFile::write(const Values& values) {
   statement.run();
 }
 
+// A handful of rows.
+void StateFile::write_losses(const std::vector<Loss>& losses) {
+  if (losses == losses_) return;
+  open().execute("DELETE FROM losses");
+  sqlite::Statement insert(open(), "INSERT INTO losses VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+  for (const Loss& loss : losses) {
+    insert.bind_text(1, loss.id).bind(2, static_cast<std::int64_t>(loss.limit));
+    insert.bind(3, std::int64_t{loss.newest}).bind_text(4, loss.filter);
+    insert.bind(5, loss.first_ns).bind(6, loss.last_ns).bind(7, loss.count).run();
+  }
+}
+
 void StateFile::begin_start(std::uint64_t start, std::uint64_t next_sequence) {
   Values values = values_;
   values.start = start;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   write(values);
-  values_ = values;
+  keep(values);
+  mirror_.sync();
 }
 
 void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts& counts,
-                       std::uint64_t next_sequence) {
+                       std::uint64_t next_sequence, const std::vector<Loss>& losses) {
   Values values = values_;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   values.last_segment = std::max(values.last_segment, number);
   values.retired += counts;
   sqlite::Transaction transaction(open());
   write(values);
+  write_losses(losses);
   sqlite::Statement insert(open(), "INSERT INTO retired VALUES(?1, ?2)");
   insert.bind_text(1, lane).bind(2, number).run();
   sqlite::Statement remove(open(), "DELETE FROM retired WHERE lane = ?1 AND number = ?2");
@@ -94,7 +160,8 @@ void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts
     if (retired.removed) remove.bind_text(1, retired.lane).bind(2, retired.number).run();
   }
   transaction.commit();
-  values_ = values;
+  keep(values);
+  losses_ = losses;
   std::erase_if(unfinished_, [](const Retired& retired) { return retired.removed; });
   unfinished_.push_back({std::string(lane), number, false});
 }
@@ -105,12 +172,17 @@ void StateFile::removed(std::string_view lane, std::uint64_t number) {
   }
 }
 
-void StateFile::save(std::uint64_t next_sequence, std::uint64_t dropped_newest) {
+void StateFile::save(std::uint64_t next_sequence, std::uint64_t dropped_newest,
+                     const std::vector<Loss>& losses) {
   Values values = values_;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   values.dropped_newest = dropped_newest;
+  sqlite::Transaction transaction(open());
   write(values);
-  values_ = values;
+  write_losses(losses);
+  transaction.commit();
+  keep(values);
+  losses_ = losses;
 }
 
 }  // namespace sluice::queue

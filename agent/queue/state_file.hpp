@@ -3,7 +3,7 @@
 // totals of the segments that are gone, and which of those may still have to be unlinked. Owned by the queue,
 // used by the storage thread. Every change is one durable transaction.
 //
-// user_version 1: state(one row), retired(lane, number).
+// user_version 2: state(one row), retired(lane, number), losses(what upstream is to be told); 1: without the last.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "queue/ledger.hpp"
+#include "queue/losses.hpp"
+#include "queue/mirror.hpp"
 #include "queue/sqlite.hpp"
 
 namespace sluice::queue {
@@ -33,34 +35,44 @@ class StateFile {
     bool removed = false;
   };
 
-  explicit StateFile(std::filesystem::path file) : file_(std::move(file)) {}
+  StateFile(std::filesystem::path file, Mirror& mirror) : file_(std::move(file)), mirror_(mirror) {}
 
-  /// Reads the file, if there is one. Throws sqlite::Error, FormatError.
+  /// Reads the file, and the mirror, which knows better where the file is not there or not whole. Throws sqlite::Error, FormatError.
   void load();
   const Values& values() const { return values_; }
   /// Segments counted in the totals whose files may still be there.
   const std::vector<Retired>& unfinished() const { return unfinished_; }
+  /// As they have been written last.
+  const std::vector<Loss>& losses() const { return losses_; }
 
   // Each makes the file where it is missing, and leaves the values as they were where it throws.
 
   void begin_start(std::uint64_t start, std::uint64_t next_sequence);
   /// A segment's counts become part of the totals; from now on its file counts for nothing.
-  void retire(std::string_view lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence);
+  void retire(std::string_view lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence,
+              const std::vector<Loss>& losses);
   /// The files of that one are gone, durably: it is forgotten with the next retirement. Writes nothing.
   void removed(std::string_view lane, std::uint64_t number);
-  void save(std::uint64_t next_sequence, std::uint64_t dropped_newest);
+  void save(std::uint64_t next_sequence, std::uint64_t dropped_newest, const std::vector<Loss>& losses);
 
   void close() { connection_.reset(); }
+  const std::filesystem::path& file() const { return file_; }
   std::uint64_t bytes() const { return sqlite::bytes_on_disk(file_); }
 
  private:
   sqlite::Connection& open();
   void write(const Values& values);
+  void keep(const Values& values);
+  void write_losses(const std::vector<Loss>& losses);
+  void read_file();
+  void read_mirror();
 
   std::filesystem::path file_;
+  Mirror& mirror_;
   std::unique_ptr<sqlite::Connection> connection_;
   Values values_;
   std::vector<Retired> unfinished_;
+  std::vector<Loss> losses_;
 };
 
 }  // namespace sluice::queue

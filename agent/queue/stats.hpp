@@ -12,6 +12,11 @@
 
 namespace sluice::queue {
 
+/// "start/sequence".
+inline std::string id_of(std::uint64_t start, std::uint64_t sequence) {
+  return std::to_string(start) + '/' + std::to_string(sequence);
+}
+
 /// A message on disk, neither acknowledged nor gone otherwise.
 struct Stored {
   std::uint64_t sequence = 0;
@@ -27,6 +32,16 @@ struct DeadLetter {
   std::optional<Delivery> delivery;  ///< nothing: the stored bytes cannot be read
 };
 
+/// Damaged files that were put aside and of which the user has not taken note.
+struct QuarantineSummary {
+  std::string folder;
+  std::uint64_t bytes = 0;  ///< of all that lies there, known to the user or not
+  std::uint64_t cases = 0;
+  std::uint64_t salvaged = 0;  ///< messages that could be read, and are sent
+  std::uint64_t lost = 0;      ///< messages that could not; in the ledger as quarantined
+  std::string latest;          ///< the latest of them, in words
+};
+
 /// A snapshot of a queue.
 struct Stats {
   std::uint64_t messages = 0;             ///< committed, neither acknowledged nor gone otherwise
@@ -39,9 +54,11 @@ struct Stats {
   Ledger ledger;
   std::uint64_t passed = 0;        ///< acknowledged without ever being written; since this start
   std::uint64_t passed_other = 0;  ///< dead-lettered or expired without ever being written; since this start
+  std::uint64_t losses = 0;        ///< records of drops that upstream has not acknowledged
   std::uint64_t dropped_newest = 0;  ///< never written, because the disk limit was reached; since ever
   std::uint64_t start = 0;
-  bool degraded = false;  ///< the disk refuses: nothing is committed, the memory fills
+  QuarantineSummary quarantine;
+  bool degraded = false;  ///< the disk refuses, or a limit does: nothing is committed
   std::string problem;    ///< what it says, while degraded
 };
 

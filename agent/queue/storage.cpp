@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/storage.hpp"
 
+#include <sys/statvfs.h>
 #include <sys/timex.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <stdexcept>
@@ -30,8 +32,19 @@ bool kernel_clock_is_synchronised() {
   return result >= 0 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
-Storage::Storage(const Clock& clock, std::function<bool()> synchronised)
-    : clock_(clock), synchronised_(std::move(synchronised)), thread_([this] { run(); }) {}
+std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory) {
+  struct statvfs system {};
+  for (std::filesystem::path at = directory; ::statvfs(at.c_str(), &system) != 0; at = at.parent_path()) {
+    if (errno != ENOENT || at == at.parent_path()) return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(system.f_bavail) * system.f_frsize;
+}
+
+Storage::Storage(const Clock& clock, std::function<bool()> synchronised, FreeBytes free)
+    : clock_(clock),
+      synchronised_(std::move(synchronised)),
+      free_(std::move(free)),
+      thread_([this] { run(); }) {}
 
 Storage::~Storage() {
   stop();

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -30,11 +32,18 @@ class StorageClient {
 /// Whether the kernel says that somebody sets the wall clock (NTP).
 bool kernel_clock_is_synchronised();
 
+/// What a user may still write on the file system of `directory`, or of the nearest folder above that is there;
+/// nothing: not known.
+std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory);
+
 class Storage {
  public:
+  using FreeBytes = std::function<std::optional<std::uint64_t>(const std::filesystem::path& directory)>;
+
   /// Starts the thread. `clock` outlives the storage; `synchronised` says whether its wall clock can be trusted,
-  /// and is called by the storage thread.
-  explicit Storage(const Clock& clock, std::function<bool()> synchronised = kernel_clock_is_synchronised);
+  /// and is called by the storage thread, like `free`.
+  explicit Storage(const Clock& clock, std::function<bool()> synchronised = kernel_clock_is_synchronised,
+                   FreeBytes free = queue::free_bytes);
   ~Storage();  ///< stops
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -58,6 +67,9 @@ class Storage {
 
   const Clock& clock() const { return clock_; }
   bool clock_is_synchronised() const { return synchronised_(); }
+  std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory) const {
+    return free_(directory);
+  }
 
   void add(StorageClient& client);     ///< before or while the thread runs
   void remove(StorageClient& client);  ///< when it returns, `client` is not called any more
@@ -69,6 +81,7 @@ class Storage {
 
   const Clock& clock_;
   const std::function<bool()> synchronised_;
+  const FreeBytes free_;
   std::atomic<std::uint64_t> heartbeat_{0};
   std::atomic<pid_t> thread_id_{0};
   std::atomic<std::int64_t> sleeps_until_ns_{0};  // by the monotonic clock; 0 while awake

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -296,6 +297,26 @@ TEST_F(Buffer, DropTakesWhatIsAskedForAndCountsIt) {
     EXPECT_TRUE(verified["differences"].empty()) << verified;
     EXPECT_EQ(verified["ledger"]["dropped_by_user"], 50) << verified;
   }
+}
+
+TEST_F(Buffer, DamageIsShownUntilItIsAcknowledged) {
+  collect(counter("sim", "a/x", 100), 100);
+  stop();
+  const std::string segment = agent_.state_dir() + "/queue/mqtt/normal/00000001.sqlite";
+  std::ofstream(segment) << "something else";
+  agent_.configure(configuration(""));
+  agent_.start();
+  ASSERT_EQ(agent_.buffer()["queues"]["mqtt"]["quarantine"]["new"], 1) << agent_.log();
+  EXPECT_EQ(agent_.buffer()["queues"]["mqtt"]["quarantine"]["lost"], 100);
+  EXPECT_EQ(agent_.buffer()["queues"]["mqtt"]["ledger"]["quarantined"], 100);
+  EXPECT_TRUE(contains(agent_.command({"status"}).output, "1 damaged files were put aside in "));
+  EXPECT_TRUE(contains(agent_.command({"buffer", "verify"}).output, "everything agrees"));
+  EXPECT_TRUE(contains(agent_.command({"status"}).output, "sluice buffer verify --acknowledge"));
+  EXPECT_TRUE(
+      contains(agent_.command({"buffer", "verify", "--acknowledge"}).output, "1 damaged files noted"));
+  EXPECT_FALSE(contains(agent_.command({"status"}).output, "damaged"));
+  stop();
+  EXPECT_FALSE(contains(agent_.command({"buffer", "stat"}).output, "damaged"));
 }
 
 TEST_F(Buffer, BytesThatAreNoTextAreShownWithoutLosingAny) {

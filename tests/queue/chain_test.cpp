@@ -108,18 +108,27 @@ TEST_F(ChainTest, RefusesALaterFormatAndLeavesItAlone) {
   append(1, 1);
   close();
   const std::filesystem::path file = segment_files().at(0);
-  run_sql(file, "PRAGMA user_version=2");
+  run_sql(file, "PRAGMA user_version=3");
   const auto size = std::filesystem::file_size(file);
   try {
     restart();
     FAIL();
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("format 2"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("format 3"), std::string::npos) << error.what();
   }
   EXPECT_EQ(std::filesystem::file_size(file), size);
-  run_sql(file, "PRAGMA user_version=1");
+  run_sql(file, "PRAGMA user_version=2");
   restart();
   EXPECT_EQ(numbers(take_all()), range(1, 1));
+}
+
+TEST_F(ChainTest, TakesOverTheFormatBefore) {
+  append(1, 3);
+  close();
+  run_sql(segment_files().at(0), "ALTER TABLE state DROP COLUMN missing; PRAGMA user_version=1");
+  restart();
+  EXPECT_EQ(numbers(take_all()), range(1, 3));
+  expect_balanced();
 }
 
 TEST_F(ChainTest, PutsARowThatCannotBeReadAside) {

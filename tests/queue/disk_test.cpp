@@ -111,12 +111,13 @@ TEST_F(DiskTest, TellsThatAStopCouldNotWrite) {
 
 TEST_F(DiskTest, WaitsInMemoryWhereNothingCanBeOpened) {
   std::filesystem::remove_all(options.directory);
-  std::filesystem::create_directories(options.directory / "state.sqlite");  // no file at all
+  std::filesystem::create_directories(options.directory);
+  std::ofstream(options.directory / "normal") << "no folder";
   restart();
   EXPECT_TRUE(queue->stats().degraded);
   append(1, 10);
   EXPECT_TRUE(take_all().empty());
-  std::filesystem::remove(options.directory / "state.sqlite");
+  std::filesystem::remove(options.directory / "normal");
   advance(minutes(1));
   EXPECT_FALSE(queue->stats().degraded);
   EXPECT_EQ(numbers(take_all()), range(1, 10));

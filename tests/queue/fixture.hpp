@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -92,7 +93,9 @@ class QueueTest : public testing::Test {
   /// A clean stop, where there is a queue, and a new start.
   void restart(Use use = Use::run) {
     close();
-    storage = std::make_unique<Storage>(clock, [] { return true; });
+    storage = std::make_unique<Storage>(
+        clock, [] { return true; },
+        [this](const std::filesystem::path&) { return std::optional(free_bytes.load()); });
     queue = std::make_unique<Queue>(*storage, options, logging.part("queue"), use);
   }
   void close() {
@@ -178,6 +181,7 @@ class QueueTest : public testing::Test {
     log_lines.emplace_back(text);
   }};
   Options options;
+  std::atomic<std::uint64_t> free_bytes = std::uint64_t{1} << 40U;  // on the file system
   std::unique_ptr<Storage> storage;
   std::unique_ptr<Queue> queue;
 };

@@ -148,6 +148,94 @@ TEST_F(LimitsTest, DoesNotTrustAClockThatNobodyHasSet) {
   EXPECT_EQ(queue->stats().messages, 10U);
 }
 
+TEST_F(LimitsTest, TellsWhatItHasDroppedUntilItIsAcknowledged) {
+  limit(6 << 20, WhenFull::drop_oldest);
+  append(1, 10'000, 1000);
+  queue->flush();
+  const std::uint64_t dropped = queue->stats().ledger.counts[Way::dropped_by_size];
+  ASSERT_GT(dropped, 0U);
+  EXPECT_EQ(queue->take_losses().size(), 1U);  // and the process ends before it is acknowledged
+  restart();
+  const auto losses = queue->take_losses();
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_EQ(losses[0].limit, Limit::max_bytes);
+  EXPECT_FALSE(losses[0].newest);
+  EXPECT_EQ(losses[0].filter, "plant/line1/temperature");
+  EXPECT_EQ(losses[0].first_ns, 1);
+  EXPECT_EQ(losses[0].last_ns, static_cast<std::int64_t>(dropped));
+  EXPECT_EQ(losses[0].count, dropped);
+  queue->acknowledge_loss(losses[0].id);
+  advance(std::chrono::seconds(2));
+  restart();
+  EXPECT_TRUE(queue->take_losses().empty());
+}
+
+TEST_F(LimitsTest, TellsWhatItHasNotTakenIn) {
+  limit(4 << 20, WhenFull::drop_newest);
+  append(1, 8000, 1000);
+  queue->flush();
+  advance(std::chrono::seconds(2));
+  restart();
+  const auto losses = queue->take_losses();
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_TRUE(losses[0].newest);
+  EXPECT_EQ(losses[0].count, queue->stats().dropped_newest);
+  EXPECT_GT(losses[0].first_ns, 0);
+  EXPECT_LE(losses[0].last_ns, 8000);
+}
+
+TEST_F(LimitsTest, TellsWhatWasTooOld) {
+  options.max_age = hours(16);
+  limit(1 << 30, WhenFull::drop_oldest);
+  append(1, 10);
+  queue->flush();
+  advance(hours(17));
+  const auto losses = queue->take_losses();
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_EQ(losses[0].limit, Limit::max_age);
+  EXPECT_EQ(losses[0].count, 10U);
+}
+
+TEST_F(LimitsTest, LeavesTheReserveToOthersAndKeepsWhatItHas) {
+  options.reserve_free = 64 << 20;
+  limit(256 << 20, WhenFull::drop_oldest);  // segments of 16 MiB
+  append(1, 40'000, 1000);
+  queue->flush();
+  const std::uint64_t before = bytes_below();
+  ASSERT_EQ(queue->stats().messages, 40'000U);
+  free_bytes = 1 << 20;  // somebody else has filled the disk
+  append(40'001, 80'000, 1000);
+  queue->flush();
+  EXPECT_LE(bytes_below(), before);
+  const Stats stats = queue->stats();
+  EXPECT_GT(stats.ledger.counts[Way::dropped_by_size], 0U);
+  EXPECT_GT(stats.messages, 10'000U);
+  EXPECT_EQ(queue->take_losses().at(0).limit, Limit::reserve_free);
+  expect_balanced();
+  // Nobody's shortage empties the queue.
+  for (int i = 0; i < 10; ++i) advance(std::chrono::seconds(1));
+  EXPECT_EQ(queue->stats().messages, stats.messages);
+}
+
+TEST_F(LimitsTest, HoldsTheInputsWhereNothingCanBeDroppedForRoom) {
+  options.reserve_free = 64 << 20;
+  options.memory = 64 << 10;
+  limit(256 << 20, WhenFull::drop_oldest);
+  free_bytes = 1 << 20;
+  std::uint64_t accepted = 0;
+  while (queue->append(delivery_of(accepted + 1)) == Push::ok) ++accepted;
+  advance(std::chrono::seconds(2));
+  EXPECT_TRUE(queue->stats().degraded);
+  EXPECT_NE(queue->stats().problem.find("reserve_free"), std::string::npos);
+  EXPECT_EQ(queue->stats().in_memory, accepted);
+  EXPECT_EQ(queue->stats().dropped_newest, 0U);
+  free_bytes = std::uint64_t{1} << 40U;
+  advance(std::chrono::seconds(2));
+  EXPECT_FALSE(queue->stats().degraded);
+  queue->flush();
+  EXPECT_EQ(queue->stats().messages, accepted);
+}
+
 TEST_F(LimitsTest, BoundsTheDeadLetters) {
   constexpr std::uint64_t max_letters = 10'000;
   append(1, max_letters + 50);

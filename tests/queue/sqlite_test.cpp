@@ -100,7 +100,7 @@ TEST(Sqlite, RefusesAFileOfAnotherProgram) {
     connection.execute("PRAGMA application_id=7");
   }
   const std::string before = content(file);
-  EXPECT_THROW(Connection(file, {}), FormatError);
+  EXPECT_THROW(Connection(file, {}), Error);
   EXPECT_EQ(content(file), before);
 }
 

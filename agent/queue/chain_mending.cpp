@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a chain that finds damage and has it mended.
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "queue/chain.hpp"
+
+namespace sluice::queue {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Mirror::Key keys_a_lane = Mirror::Key{1} << 48U;
+
+// A segment's record in the mirror: first, last, start, committed, the ways out, and as many of the intervals of what
+// is gone as have room, the longest first: what is left out would be sent once more.
+constexpr std::size_t ways_at = 4;
+constexpr std::size_t intervals_at = ways_at + way_count;
+constexpr std::size_t most_intervals = (std::tuple_size_v<Mirror::Numbers> - intervals_at) / 2;
+
+Mirror::Numbers record_of(const Segment& segment) {
+  Mirror::Numbers numbers{segment.first(), segment.last(), segment.last_start(), segment.counts().committed};
+  for (std::size_t i = 0; i < way_count; ++i) numbers[ways_at + i] = segment.counts().ways[i];
+  std::vector<Interval> longest = segment.gone().list();
+  const std::size_t kept = std::min(longest.size(), most_intervals);
+  std::partial_sort(longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(kept), longest.end(),
+                    [](const Interval& a, const Interval& b) { return a.last - a.first > b.last - b.first; });
+  for (std::size_t i = 0; i < kept; ++i) {
+    numbers[intervals_at + 2 * i] = longest[i].first;
+    numbers[intervals_at + 2 * i + 1] = longest[i].last;
+  }
+  return numbers;
+}
+
+Intervals intervals_in(const Mirror::Numbers& numbers) {
+  Intervals intervals;
+  for (std::size_t at = intervals_at; at + 1 < numbers.size() && numbers[at + 1] != 0; at += 2) {
+    intervals.add(numbers[at], numbers[at + 1]);
+  }
+  return intervals;
+}
+
+Counts counts_in(const Mirror::Numbers& numbers) {
+  Counts counts;
+  counts.committed = numbers[ways_at - 1];
+  for (std::size_t i = 0; i < way_count; ++i) counts.ways[i] = numbers[ways_at + i];
+  return counts;
+}
+
+// Nothing in it: opened, it would be taken for a new one, and its write-ahead log removed.
+bool is_emptied(const fs::path& file) {
+  std::error_code none;
+  return fs::is_regular_file(file, none) && fs::file_size(file, none) == 0;
+}
+
+}  // namespace
+
+// Those with a file, and those that have lost theirs.
+std::vector<std::uint64_t> Chain::known_numbers() const {
+  std::set<std::uint64_t> numbers;
+  for (const Mirror::Key key : mirror_.keys(first_key_, first_key_ + keys_a_lane - 1)) {
+    numbers.insert(key - first_key_);
+  }
+  if (fs::exists(folder_)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+      if (const auto number = number_of(entry.path().filename())) numbers.insert(*number);
+    }
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
+void Chain::note(const Segment& segment) {
+  mirror_.put(key_of(segment.number()), record_of(segment));
+}
+
+// By the mirror, and by its neighbours.
+Remembered Chain::remembered(std::uint64_t number) const {
+  Remembered remembered;
+  remembered.first = last_ + 1;
+  remembered.last = std::numeric_limits<std::int64_t>::max();
+  for (const Mirror::Key key : mirror_.keys(key_of(number) + 1, first_key_ + keys_a_lane - 1)) {
+    const std::uint64_t first = mirror_.find(key)->front();
+    if (first > remembered.first) {
+      remembered.last = first - 1;
+      break;
+    }
+  }
+  if (const auto numbers = mirror_.find(key_of(number))) {
+    remembered.start = (*numbers)[2];
+    remembered.counts = counts_in(*numbers);
+    remembered.gone = intervals_in(*numbers);
+  }
+  return remembered;
+}
+
+void Chain::load_segment(std::uint64_t number) {
+  const auto known = mirror_.find(key_of(number));
+  const Remembered before = remembered(number);
+  if (known) last_ = std::max(last_, (*known)[1]);
+  Segment& segment = segments_.emplace_back(path_of(number), number, limits());
+  const fs::path log = sqlite::with_suffix(segment.file(), "-wal");
+  try {
+    if (!fs::exists(fs::symlink_status(segment.file()))) {
+      mend(segment, before, "the file is missing");
+    } else if (is_emptied(segment.file()) &&
+               (before.counts.committed > 0 || (fs::exists(log) && !is_emptied(log)))) {
+      mend(segment, before, "the file is empty");
+    } else {
+      segment.load(now_());
+      if (segment.counts().committed < before.counts.committed) {
+        segment.discard();
+        mend(segment, before,
+             "it holds less than was committed: its write-ahead log is missing or damaged, or the power "
+             "failed "
+             "with sync = \"normal\"");
+      }
+    }
+  } catch (const sqlite::Error& error) {
+    if (!error.is_damage()) throw;
+    mend(segment, before, error.what());
+  }
+  last_ = std::max(last_, segment.last());
+  note(segment);
+}
+
+bool Chain::mend(const fs::path& file, const std::string& reason) {
+  const auto damaged = std::find_if(segments_.begin(), segments_.end(),
+                                    [&](const Segment& segment) { return segment.file() == file; });
+  if (damaged == segments_.end()) return false;
+  Remembered remembered{damaged->counts(), damaged->first(), damaged->last(), damaged->last_start(),
+                        damaged->gone()};
+  mend(*damaged, remembered, reason);
+  retire_empty();
+  measure_newest();
+  return true;
+}
+
+void Chain::mend_missing() {
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    Segment& segment = segments_[i];
+    if (segment.last() != 0 && !fs::exists(fs::symlink_status(segment.file()))) {
+      mend(segment.file(), "the file was removed");
+    }
+  }
+}
+
+void Chain::mend(Segment& segment, const Remembered& remembered, const std::string& reason) {
+  const Moment now = now_();
+  const fs::path file = segment.file();
+  try {
+    const fs::path kept = quarantine_.keep(file, now.wall_ns);
+    if (segment.is_open() && !fs::exists(kept)) segment.copy_to(kept);
+    segment.close(false);
+    const Mended mended = queue::mend(kept, file, segment.number(), limits(), remembered, now);
+    quarantine_.report({"", file.string(), reason, now.wall_ns, mended.salvaged, mended.lost, false});
+    quarantine_.limit(options_.max_bytes / 8);
+    log_.error("{}: damaged, put aside in {}: {} messages could be read and are sent, {} are lost: {}",
+               file.string(), kept.parent_path().string(), mended.salvaged, mended.lost, reason);
+  } catch (...) {
+    quarantine_.abandon();
+    throw;
+  }
+  segment = Segment(file, segment.number(), limits());
+  segment.load(now);
+  note(segment);
+  mirror_.sync();
+}
+
+// What came out of a mending without a row carries counts only.
+void Chain::retire_empty() {
+  for (std::size_t i = 0; i < segments_.size();) {
+    const bool newest = i + 1 == segments_.size();
+    if (segments_[i].last() == 0 && (!newest || segments_[i].missing() > 0)) {
+      retire(i, std::nullopt);
+    } else {
+      ++i;
+    }
+  }
+}
+
+}  // namespace sluice::queue

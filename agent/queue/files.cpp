@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/files.hpp"
+
+#include <utility>
+
+#include "base/packed.hpp"
+
+namespace sluice::queue {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* normal_lane = "normal";
+constexpr Mirror::Key normal_lane_key = Mirror::Key{1} << 48U;
+
+}  // namespace
+
+Files::Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log)
+    : options_(options),
+      now_(std::move(now)),
+      log_(log),
+      mirror_(options.directory / "mirror"),
+      quarantine_(options.directory / "quarantine"),
+      state_(options.directory / "state.sqlite", mirror_),
+      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
+      room_(options.max_bytes, options.reserve_free, std::move(free_bytes)),
+      chain_({options, state_, mirror_, quarantine_, losses_, room_, now_, log}, normal_lane,
+             normal_lane_key) {}
+
+void Files::load() {
+  close();
+  mirror_.load();
+  quarantine_.load();
+  load_state();
+  losses_.load(state_.losses());
+  chain_.load();
+  load_dead_letters();
+  starts_are_lost_ = starts_are_lost_ || (state_.values().start == 0 && chain_.last() != 0);
+  measure();
+}
+
+void Files::load_state() {
+  try {
+    state_.load();
+  } catch (const sqlite::Error& error) {
+    if (!mend(error)) throw;
+  }
+}
+
+void Files::load_dead_letters() {
+  try {
+    dead_letters_.load();
+  } catch (const sqlite::Error& error) {
+    if (!mend(error)) throw;
+  }
+}
+
+void Files::reload() {
+  close();
+  load_state();
+  chain_.reload();
+  load_dead_letters();
+}
+
+void Files::close() {
+  chain_.close();
+  state_.close();
+  mirror_.close();
+}
+
+bool Files::mend(const sqlite::Error& error) {
+  if (!error.is_damage()) return false;
+  const fs::path& file = error.file();
+  const std::int64_t now_ns = now_().wall_ns;
+  if (file != state_.file() && file != dead_letters_.file()) return chain_.mend(file, error.what());
+  Quarantine::Case found{"", file.string(), error.what(), now_ns, 0, 0, false};
+  try {
+    const fs::path kept = quarantine_.keep(file, now_ns);
+    state_.close();
+    sqlite::remove_files(file);
+    if (file == state_.file()) {
+      state_.load();
+      starts_are_lost_ = state_.values().start == 0;
+    } else {
+      found.salvaged = dead_letters_.restore(kept);
+    }
+    quarantine_.report(found);
+    log_.error("{}: damaged, put aside in {}: {}", file.string(), kept.parent_path().string(), error.what());
+  } catch (...) {
+    quarantine_.abandon();
+    throw;
+  }
+  return true;
+}
+
+std::uint64_t Files::bytes_beside() const {
+  return state_.bytes() + dead_letters_.bytes() + quarantine_.bytes();
+}
+
+std::uint64_t Files::bytes() const {
+  return chain_.bytes() + bytes_beside();
+}
+
+void Files::measure() {
+  chain_.set_other_bytes(bytes_beside());
+}
+
+std::optional<std::int64_t> Files::oldest_time() {
+  std::vector<StoredRow> rows;
+  chain_.read(0, 1, 1, rows);
+  if (rows.empty()) return std::nullopt;
+  try {
+    return unpack(rows.front().data).message->time.wall_ns;
+  } catch (const UnpackError&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace sluice::queue

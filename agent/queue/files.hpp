@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// All files of a queue, opened together, and mended where one is damaged. Owned by the keeper, used by the storage
+// thread. Layout of the queue's folder:
+//   state.sqlite, dead_letters.sqlite, mirror, quarantine/, normal/NUMBER.sqlite
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "base/log.hpp"
+#include "queue/chain.hpp"
+#include "queue/dead_letters.hpp"
+#include "queue/losses.hpp"
+#include "queue/mirror.hpp"
+#include "queue/options.hpp"
+#include "queue/quarantine.hpp"
+#include "queue/room.hpp"
+#include "queue/state_file.hpp"
+
+namespace sluice::queue {
+
+class Files {
+ public:
+  /// `options` and what `now` and `free_bytes` use outlive it.
+  Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log);
+
+  /// Opens everything and puts damage aside. Throws sqlite::Error, FormatError, std::system_error.
+  void load();
+  /// After a failure: what is on disk now, with what memory knows later.
+  void reload();
+  void close();
+
+  /// Puts aside and replaces the file that `error` is about; false: that is none of ours, or it is not damaged.
+  bool mend(const sqlite::Error& error);
+  /// The same for what has been removed.
+  void mend_missing() { chain_.mend_missing(); }
+
+  /// Nothing is known of earlier starts, though there were some.
+  bool starts_are_lost() const { return starts_are_lost_; }
+
+  StateFile& state() { return state_; }
+  const StateFile& state() const { return state_; }
+  DeadLetters& dead_letters() { return dead_letters_; }
+  const DeadLetters& dead_letters() const { return dead_letters_; }
+  Quarantine& quarantine() { return quarantine_; }
+  const Quarantine& quarantine() const { return quarantine_; }
+  Losses& losses() { return losses_; }
+  const Room& room() const { return room_; }
+  Chain& chain() { return chain_; }
+  const Chain& chain() const { return chain_; }
+
+  std::uint64_t bytes() const;
+  /// Counts what lies beside the segments against max_bytes.
+  void measure();
+  /// The wall clock of the oldest stored message, where there is one that can be read.
+  std::optional<std::int64_t> oldest_time();
+
+ private:
+  void load_state();
+  void load_dead_letters();
+  std::uint64_t bytes_beside() const;
+
+  const Options& options_;
+  const std::function<Moment()> now_;
+  const Log log_;
+  Mirror mirror_;
+  Quarantine quarantine_;
+  StateFile state_;
+  DeadLetters dead_letters_;
+  Losses losses_;
+  Room room_;
+  Chain chain_;
+  bool starts_are_lost_ = false;
+};
+
+}  // namespace sluice::queue
