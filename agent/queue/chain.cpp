@@ -142,7 +142,9 @@ Segment& Chain::writable() {
 
 // What the queue would have on disk with so many more.
 std::uint64_t Chain::bytes_with(std::uint64_t packed_bytes) const {
-  std::uint64_t total = other_bytes_ + grown_by(packed_bytes);
+  // What each drop adds to the log of the state.
+  constexpr std::uint64_t state_pages = 16;
+  std::uint64_t total = other_bytes_ + state_pages * sqlite::page_bytes + grown_by(packed_bytes);
   for (const Segment& segment : segments_) {
     // What is in the log only will be in the file as well, once it is written back.
     const std::uint64_t written_back = segment.full_bytes() + grown_by(packed_bytes) +

@@ -216,6 +216,7 @@ bool Keeper::write_due(Nanoseconds now) {
   }
 
   Tail::Released released;
+  files_.measure();
   const bool room = files_.chain().make_room(packed_.size());
   forget_dropped();
   if (!room) {

@@ -161,6 +161,14 @@ class QueueTest : public testing::Test {
     }
     return bytes;
   }
+  std::string files_below() const {
+    std::string text;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(options.directory)) {
+      if (entry.is_regular_file())
+        text += entry.path().string() + ": " + std::to_string(entry.file_size()) + "\n";
+    }
+    return text;
+  }
   void expect_balanced() {
     const Verification verification = queue->verify();
     EXPECT_TRUE(verification.ledger.balanced());

@@ -30,7 +30,7 @@ TEST_F(LimitsTest, DropsTheOldestSegmentsAndStaysWithinItsBytes) {
   for (int round = 0; round < 40; ++round, number += 500) {
     append(number, number + 499, 1000);
     queue->flush();
-    ASSERT_LE(bytes_below(), max_bytes);
+    ASSERT_LE(bytes_below(), max_bytes) << files_below() << queue->stats().bytes;
   }
   const Stats stats = queue->stats();
   EXPECT_EQ(stats.ledger.counts.committed, 20'000U);
