@@ -1,10 +1,10 @@
 #!/bin/bash
 # Builds Sluice and passes its tests. Installs what is missing with apt (Debian 12).
 #
-#   tests/run.sh            the tests under the address, undefined and thread sanitizers with a small dose of each
-#                           fuzzer, then the release tests
-#   tests/run.sh --quick    the release tests only
-#   tests/run.sh --full     besides: the long runs (200 kills, 60 s of each fuzzer, benchmarks)
+#   tests/run.sh                 the release tests
+#   tests/run.sh --sanitizers    before them: everything under the address, undefined and thread sanitizers, and a small
+#                                dose of each fuzzer
+#   tests/run.sh --full          besides: the long runs (200 kills, 60 s of each fuzzer, benchmarks)
 #
 # The last line is CTest's summary of the release tests.
 set -euo pipefail
@@ -14,8 +14,8 @@ cd "$(dirname "$0")/.."
 mode=normal
 case "${1:-}" in
   "") ;;
-  --quick | --full) mode=${1#--} ;;
-  *) echo "usage: tests/run.sh [--quick | --full]" >&2; exit 64 ;;
+  --sanitizers | --full) mode=${1#--} ;;
+  *) echo "usage: tests/run.sh [--sanitizers | --full]" >&2; exit 64 ;;
 esac
 
 jobs=$(nproc)
@@ -59,7 +59,7 @@ fuzz() { # SECONDS
 step "packages"
 install_packages "${sluice_build_packages[@]}" "${sluice_test_packages[@]}"
 
-if [ "$mode" != quick ]; then
+if [ "$mode" != normal ]; then
   build asan
   if [ "$mode" = full ]; then fuzz 60; else fuzz 10; fi
   # Sanitizers make everything several times slower: smaller doses there.
