@@ -93,7 +93,10 @@ TEST_F(LimitsTest, DropsTheNewestAndKeepsWhatIsStored) {
   for (const Outgoing& one : taken) queue->acknowledge(one.sequence);
   // Room again: what was accepted is committed.
   const auto all_given = [&] { return std::ranges::all_of(answers, &Answer::given); };
-  for (int tries = 0; tries < 30 && !all_given(); ++tries) advance(std::chrono::seconds(2));
+  int tries = 0;
+  do {
+    advance(std::chrono::seconds(2));
+  } while (++tries < 30 && !all_given());
   EXPECT_TRUE(all_given());
   Answer second;
   EXPECT_EQ(queue->append(delivery_of(9000, 1000), std::move(second.token)), Push::ok);
