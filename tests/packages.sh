@@ -13,6 +13,8 @@ sluice_test_packages=(
   "${sluice_demo_packages[@]}" python3-paho-mqtt ccache clang clang-format libc++-dev libc++abi-dev
   libclang-rt-14-dev openssl iproute2 man-db systemd procps
 )
+# The emulated gateway; its kernel and root file system come from apt too, but are not installed.
+sluice_gateway_packages=(qemu-system-x86 mmdebstrap e2fsprogs kmod libelf1 xz-utils)
 
 install_packages() {
   local missing=() package

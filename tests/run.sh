@@ -57,7 +57,7 @@ fuzz() { # SECONDS
 }
 
 step "packages"
-install_packages "${sluice_build_packages[@]}" "${sluice_test_packages[@]}"
+install_packages "${sluice_build_packages[@]}" "${sluice_test_packages[@]}" "${sluice_gateway_packages[@]}"
 
 if [ "$mode" != normal ]; then
   build asan

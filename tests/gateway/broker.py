@@ -8,7 +8,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from guest import _end_with_parent, wait_until
+from guest import end_with_parent, wait_until
+
+
+SIGN_OF_LIFE = "$SYS/broker/version"  # retained by the broker, so that it comes with the grant
 
 
 def free_port():
@@ -38,10 +41,11 @@ class Broker:
 
     def start(self):
         assert self._process is None, "it runs already"
-        self._process = subprocess.Popen(
-            ["mosquitto", "-c", self._folder / "mosquitto.conf"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=(self._folder / "log").open("ab"), preexec_fn=_end_with_parent,
-        )
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["mosquitto", "-c", self._folder / "mosquitto.conf"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, preexec_fn=end_with_parent,
+            )
         wait_until("the broker listens", self._listens)
 
     def stop(self):
@@ -74,16 +78,15 @@ class Subscriber:
         self._file = self._folder / "messages"
         self.messages = []
         self._unfinished = ""
-        self._process = subprocess.Popen(
-            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(broker.port), "-V", "5", "-i", "subscriber", "-c",
-             "-x", "4294967295", "-q", "1", "-t", topic_filter, "-t", "$SYS/broker/version", "-F", "%j"],
-            stdin=subprocess.DEVNULL, stdout=self._file.open("wb"), stderr=(self._folder / "log").open("wb"),
-            preexec_fn=_end_with_parent,
-        )
+        self._is_subscribed = False
+        with self._file.open("wb") as file, (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(broker.port), "-V", "5", "-i", "subscriber", "-c",
+                 "-x", "4294967295", "-q", "1", "-t", topic_filter, "-t", SIGN_OF_LIFE, "-F", "%j"],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=log, preexec_fn=end_with_parent,
+            )
         self._reader = self._file.open(encoding="utf-8")
-        wait_until("the subscription is granted", lambda: self._read() or self._first_seen)
-
-    _first_seen = False
+        wait_until("the subscription is granted", self._subscribed)
 
     def __enter__(self):
         return self
@@ -94,13 +97,17 @@ class Subscriber:
         self._reader.close()
         shutil.rmtree(self._folder)
 
+    def _subscribed(self):
+        self._read()
+        return self._is_subscribed
+
     def _read(self):
         self._unfinished += self._reader.read()
         *lines, self._unfinished = self._unfinished.split("\n")
         for line in lines:
             message = Message(line)
-            if message.topic.startswith("$SYS"):
-                self._first_seen = True  # retained, so that it comes with the grant
+            if message.topic == SIGN_OF_LIFE:
+                self._is_subscribed = True
             else:
                 self.messages.append(message)
 

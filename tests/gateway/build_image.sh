@@ -13,7 +13,7 @@ cache=${1:?usage: build_image.sh CACHE}
 
 # Init, tools that the cases use, and what sluice links: the .deb itself comes with each case.
 guest_packages=(
-  systemd systemd-sysv udev dbus kmod iproute2 nftables dmsetup gpiod procps
+  systemd systemd-sysv udev dbus kmod ca-certificates iproute2 nftables dmsetup gpiod procps
   libcap2 libmosquitto1 libssl3 libsqlite3-0 libfmt9 libspdlog1.10 libmodbus5 libserialport0 libsystemd0 libstdc++6
 )
 guest_modules=(
@@ -116,7 +116,7 @@ build_root() {
     sed -n 's/^Debian //p' | sort -u >"$work/sources.list"
   mmdebstrap --quiet --mode=root --variant=minbase --skip=check/empty \
     --include="$(IFS=,; echo "${guest_packages[*]}")" \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$VERSION_CODENAME" "$root" "$work/sources.list" >&2 || missing "mmdebstrap could not make the root file system"
   # A package that is tested in it shows what it installs, documentation included.

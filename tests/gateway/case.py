@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every case needs: the image, the packages, a guest, a broker, and words about what is missing."""
+import json
 import os
+import shutil
 import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 from broker import Broker, Subscriber
-from guest import HOST, Guest, wait_until
+from guest import HOST, Guest, GuestError, wait_until
 
 HERE = Path(__file__).resolve().parent
-BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", HERE.parent.parent / "build/release")).resolve()
-CACHE = Path(os.environ.get("SLUICE_GATEWAY_CACHE", HERE.parent.parent / "build/gateway-cache")).resolve()
+PROJECT = HERE.parent.parent
+BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", PROJECT / "build/release")).resolve()
+PACKAGES = Path(os.environ.get("SLUICE_PACKAGES", BUILD / "tests/package/packages")).resolve()
+CACHE = Path(os.environ.get("SLUICE_GATEWAY_CACHE", PROJECT / "build/gateway-cache")).resolve()
 SKIPPED = 77
 CONFIG = "/etc/sluice/sluice.toml"
 DROP_INS = "/etc/systemd/system/sluice.service.d"
@@ -32,12 +36,16 @@ def image():
     return built.stdout.split()[-1]
 
 
-def package(name):
-    """The path of the newest package of this name that the build made."""
-    made = sorted(BUILD.glob(f"{name}_*.deb"), key=os.path.getmtime)
+def built(folder, pattern):
+    """The newest file of that pattern."""
+    made = sorted(folder.glob(pattern), key=os.path.getmtime)
     if not made:
-        give_up(f"there is no {name}_*.deb in {BUILD}: cmake --build {BUILD} --target package")
+        give_up(f"there is no {pattern} in {folder}: build it first")
     return made[-1]
+
+
+def counting_plugin():
+    return built(BUILD / "tests/gateway/plugins", "sluice-acknowledged.so")
 
 
 def report(text):
@@ -46,55 +54,88 @@ def report(text):
 
 
 class GatewayCase(unittest.TestCase):
-    """A guest with the package installed, and a broker that runs. `configure` starts the agent."""
+    """A guest that runs and has the package installed, and a broker. One boot for each class: its tests run in the order
+    of their names, and each leaves the guest as it found it."""
 
-    payload = ()  # files beside the package
+    payload = ()  # files beside the package: functions that answer a path
 
-    def setUp(self):
-        self.guest = self.enterContext(Guest(image(), [package("sluice"), *self.payload]))
-        self.broker = self.enterContext(Broker())
-        self.broker.start()
-        self.subscriber = self.enterContext(Subscriber(self.broker))
-        self.guest.boot()
-        self.install()
+    @classmethod
+    def setUpClass(cls):
+        cls.figures = {}
+        cls.package = built(PACKAGES, "sluice_*.deb")
+        cls.guest = cls.enter(Guest(image(), [cls.package, *(file() for file in cls.payload)]))
+        cls.broker = cls.enter(Broker())
+        cls.broker.start()
+        cls.subscriber = cls.enter(Subscriber(cls.broker))
+        cls.guest.boot()
+        cls.prepare()
 
-    def enterContext(self, manager):  # of Python 3.11's unittest, which says nothing when the test failed meanwhile
+    @classmethod
+    def enter(cls, manager):
         value = manager.__enter__()
-        self.addCleanup(manager.__exit__, None, None, None)
+        cls.addClassCleanup(manager.__exit__, None, None, None)
         return value
 
-    def install(self):
-        self.guest.run("dpkg -i /payload/sluice_*.deb", limit_s=300)
+    @classmethod
+    def prepare(cls):
+        cls.install()
 
-    def configure(self, text, drop_in=""):
-        """Writes the configuration, with the broker in it, and a drop-in for the unit; restarts the agent."""
-        self.guest.write(CONFIG, self.configuration(text))
-        if drop_in:
-            self.guest.write(f"{DROP_INS}/test.conf", "[Service]\n" + drop_in)
-            self.guest.run("systemctl daemon-reload")
-        self.guest.run("systemctl restart sluice", limit_s=180)
+    @classmethod
+    def install(cls):
+        cls.guest.run("dpkg -i /payload/sluice_*.deb", limit_s=300)
 
-    def configuration(self, text):
-        return f'[mqtt]\nbrokers = ["mqtt://{HOST}:{self.broker.port}"]\nreconnect_max = "2s"\n{text}'
+    def tearDown(self):
+        """A failure tells what the guest and the agent have to say."""
+        outcome = self._outcome.result
+        if any(test is self for test, _ in outcome.failures + outcome.errors) or self._failed():
+            for command in ("systemctl status sluice --no-pager -l | head -30", "journalctl -u sluice -o short-monotonic -n 60",
+                            "sluice status"):
+                try:
+                    print(f"--- {command}\n{self.guest.run(command, check=False)}", flush=True)
+                except (GuestError, KeyError, AttributeError) as error:
+                    print(f"--- {command}: {error}", flush=True)
 
-    def journal(self):
-        return self.guest.run("journalctl -u sluice -o cat --no-pager")
+    def _failed(self):
+        return any(error for _, error in getattr(self._outcome, "errors", []))
+
+    @classmethod
+    def install_counter(cls):
+        """The plugin of promises.py; `payload` has to name it."""
+        cls.guest.run("cp /payload/sluice-acknowledged.so /usr/lib/sluice/plugins/ && sync")
+
+    @classmethod
+    def configure(cls, text, drop_in=""):
+        """Writes the configuration, with the broker in it, and what of the unit is to be otherwise, to the disk; restarts the
+        agent."""
+        cls.guest.write(CONFIG, cls.configuration(text))
+        cls.guest.write(f"{DROP_INS}/test.conf", f"[Service]\nRestartSec=1\n{drop_in}\n")
+        cls.guest.run("sync && systemctl daemon-reload && systemctl restart sluice", limit_s=180)
+
+    @classmethod
+    def configuration(cls, text):
+        return f'[agent]\nid = "gateway"\n[mqtt]\nbrokers = ["mqtt://{HOST}:{cls.broker.port}"]\nreconnect_max = "2s"\n{text}'
 
     def status(self):
-        import json
-
         return json.loads(self.guest.run("sluice status --json"))
 
-    def main_pid(self):
-        return int(self.guest.run("systemctl show -P MainPID sluice"))
+    def property(self, name):
+        """Of the unit, as systemd knows it."""
+        return self.guest.run(f"systemctl show -P {name} sluice")
 
-    def run(self, result=None):
-        problems = len((result or self.defaultTestResult()).failures) if result else 0
-        errors = len(result.errors) if result else 0
-        self._seen = (problems, errors)
-        return super().run(result)
+    def wait_journal(self, text, limit_s=120):
+        """Waits until a line of the agent's journal has this text."""
+        quoted = text.replace("'", "'\\''")
+        command = f"journalctl -u sluice -o cat --no-pager | grep -F -- '{quoted}'"
+        return wait_until(f"the journal says: {text}", lambda: self.guest.run(command, check=False), limit_s, 0.5)
+
+    def wait_connected(self):
+        wait_until("the session is connected", lambda: self.status()["session"]["state"] == "up", 180, 0.5)
 
 
 def main():
+    for tool in ("mosquitto", "mosquitto_sub"):
+        if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
+            give_up(f"{tool} is not installed (tests/packages.sh)")
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     program = unittest.main(exit=False, verbosity=2)
     sys.exit(0 if program.result.wasSuccessful() and program.result.testsRun else 1)

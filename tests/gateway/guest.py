@@ -41,7 +41,7 @@ def wait_until(what, condition, limit_s=120, pause_s=0.05):
         time.sleep(pause_s)
 
 
-def _end_with_parent():
+def end_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -127,10 +127,11 @@ class Guest:
         command += ["-chardev", f"socket,id=control,path={self._path('control')},server=on,wait=off"]
         command += ["-device", "virtserialport,chardev=control,name=control"]
         command += ["-monitor", f"unix:{self._path('monitor')},server=on,wait=off"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "qemu.log").open("ab"),
-            preexec_fn=_end_with_parent, start_new_session=True,
-        )
+        with (self.folder / "qemu.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                preexec_fn=end_with_parent, start_new_session=True,
+            )
         try:
             wait_until("QEMU opens its sockets", lambda: self._path("monitor").exists() or not self.is_on())
             for name in (*UARTS, "control", "monitor"):
