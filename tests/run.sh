@@ -19,6 +19,7 @@ case "${1:-}" in
 esac
 
 jobs=$(nproc)
+if [ "$mode" = full ]; then export SLUICE_FULL=1; fi  # more power cuts, more edges (tests/gateway)
 step() { printf '\n=== %s (%s)\n' "$*" "$(date +%T)"; }
 
 build() { # PRESET

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import unittest
+from datetime import datetime
 from pathlib import Path
 
 from broker import Broker, Subscriber
@@ -51,6 +52,13 @@ def counting_plugin():
 def report(text):
     """A figure or a remark for people, in the output of CTest."""
     print(f"-- {text}", flush=True)
+
+
+def nanoseconds(stamp):
+    """Of an RFC 3339 time with nanoseconds."""
+    whole, _, fraction = stamp.rstrip("Z").partition(".")
+    seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
+    return seconds * 10**9 + int(fraction.ljust(9, "0"))
 
 
 class GatewayCase(unittest.TestCase):

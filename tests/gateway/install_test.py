@@ -5,11 +5,10 @@ import importlib.util
 import json
 import subprocess
 import time
-from datetime import datetime
 
 import case
 from broker import free_port
-from case import CONFIG, PROJECT, GatewayCase, give_up, report
+from case import CONFIG, PROJECT, GatewayCase, give_up, nanoseconds, report
 from guest import HOST, UARTS, end_with_parent, wait_until
 from modbus_unit import ModbusUnit
 
@@ -31,13 +30,6 @@ class ModbusServer:
     def __exit__(self, *_):
         self._process.kill()
         self._process.communicate()
-
-
-def nanoseconds(stamp):
-    """Of an RFC 3339 time with nanoseconds."""
-    whole, _, fraction = stamp.rstrip("Z").partition(".")
-    seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
-    return seconds * 10**9 + int(fraction.ljust(9, "0"))
 
 
 def inputs(modbus_port):
