@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t loss_report_pause_ns = 10'000'000'000;
+constexpr std::int64_t look_pause_ns = 1'000'000'000;
 
 std::int64_t monotonic_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -32,6 +33,7 @@ Watch::Watch(Host host, const Options& options, Kernel& kernel)
       kernel_(kernel),
       edges_(host.counter("edges")),
       lost_edges_(host.counter("lost_edges")),
+      merged_edges_(host.counter("merged_edges")),
       bounces_(host.counter("bounces")),
       sets_(host.counter("sets")),
       refused_(host.counter("sets_refused")) {}
@@ -68,7 +70,7 @@ void Watch::request() {
     const std::uint64_t values = groups_.back().values(~std::uint64_t{0} >> (64 - group.size()));
     for (std::size_t i = 0; i < group.size(); ++i) {
       const std::uint64_t bit = std::uint64_t{1} << i;
-      lines_.push_back(Line{group[i].line, index, bit, group[i].offset, 0, 0, {}});
+      lines_.push_back(Line{group[i].line, index, bit, group[i].offset, 0, 0, {}, {}});
       if (!group[i].software_debounce || group[i].line->edges == Edges::none) continue;
       host_.warn("line " + group[i].line->name + ": " + chip_name_ +
                  " cannot debounce it; that is done by the agent instead");
@@ -79,6 +81,7 @@ void Watch::request() {
 
 void Watch::loop() {
   publish_states();
+  next_look_ns_ = monotonic_ns() + look_pause_ns;
   std::int64_t next_state_ns = options_.every.count() > 0 ? monotonic_ns() + options_.every.count() : never;
   while (!stopped_ && wait_and_work(next_state_ns)) {
   }
@@ -87,10 +90,8 @@ void Watch::loop() {
 
 // False: the instance is to end.
 bool Watch::wait_and_work(std::int64_t& next_state_ns) {
-  const std::int64_t deadline_ns = next_deadline_ns(next_state_ns);
-  const auto left = deadline_ns == never
-                        ? forever
-                        : std::chrono::nanoseconds(std::max<std::int64_t>(0, deadline_ns - monotonic_ns()));
+  const std::chrono::nanoseconds left(
+      std::max<std::int64_t>(0, next_deadline_ns(next_state_ns) - monotonic_ns()));
   const Wake wake = host_.wait(left, poll_.get());
   if (wake.stopping) return false;
   if ((wake.events & POLLIN) != 0) {
@@ -101,6 +102,7 @@ bool Watch::wait_and_work(std::int64_t& next_state_ns) {
   if (wake.messages) obey();
   const std::int64_t now_ns = monotonic_ns();
   look_at_debounced(now_ns);
+  look_at_chip(now_ns);
   if (now_ns >= next_state_ns) {
     publish_states();
     next_state_ns +=
@@ -110,7 +112,7 @@ bool Watch::wait_and_work(std::int64_t& next_state_ns) {
 }
 
 std::int64_t Watch::next_deadline_ns(std::int64_t next_state_ns) const {
-  std::int64_t next = next_state_ns;
+  std::int64_t next = std::min(next_state_ns, next_look_ns_);
   for (const Line& line : lines_) {
     if (line.debounce) next = std::min(next, line.debounce->deadline_ns().value_or(never));
   }
@@ -133,13 +135,32 @@ void Watch::take_edge(Line& line, const ::gpio_v2_line_event& event) {
   line.seen = event.line_seqno;
   const auto time_ns = static_cast<std::int64_t>(event.timestamp_ns);
   if (lost > 0) report_lost(line, lost, time_ns);
-  line.lost += lost;
+  const bool rising = event.id == GPIO_V2_LINE_EVENT_RISING_EDGE;
+  line.lost += lost + merged_before(line, rising, lost);
   if (line.debounce) {
     ++bounces_;
     line.debounce->edge(time_ns);
     return;
   }
-  publish_edge(line, event.id == GPIO_V2_LINE_EVENT_RISING_EDGE, time_ns, event.line_seqno);
+  publish_edge(line, rising, time_ns, event.line_seqno);
+}
+
+// Edges that come while the kernel still deals with the one before are one to it, and have one number. But rising and falling
+// take turns: where they do not, one is missing at least.
+std::uint64_t Watch::merged_before(Line& line, bool rising, std::uint32_t lost) {
+  const std::optional<bool> last = std::exchange(line.rising, rising);
+  if (line.options->edges != Edges::both || !last) return 0;
+  const bool expected = (lost % 2 == 0) != *last;
+  if (rising == expected) return 0;
+  ++merged_edges_;
+  return 1;
+}
+
+// Before Linux 6.6 nobody who waits for edges is woken when the chip goes away.
+void Watch::look_at_chip(std::int64_t now_ns) {
+  if (now_ns < next_look_ns_) return;
+  next_look_ns_ = now_ns + look_pause_ns;
+  static_cast<void>(groups_.front().values(1));
 }
 
 void Watch::look_at_debounced(std::int64_t now_ns) {

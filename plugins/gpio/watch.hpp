@@ -31,8 +31,9 @@ class Watch {
     std::size_t group;
     std::uint64_t bit;  // in the masks of its group
     std::uint32_t offset;
-    std::uint32_t seen = 0;  // the sequence number of its last edge
-    std::uint64_t lost = 0;  // edges, not yet published
+    std::uint32_t seen = 0;      // the sequence number of its last edge
+    std::uint64_t lost = 0;      // edges, not yet published
+    std::optional<bool> rising;  // its last edge
     std::optional<Debounce> debounce;
   };
 
@@ -42,7 +43,9 @@ class Watch {
   std::int64_t next_deadline_ns(std::int64_t next_state_ns) const;
   void read_edges(std::size_t group);
   void take_edge(Line& line, const ::gpio_v2_line_event& event);
+  std::uint64_t merged_before(Line& line, bool rising, std::uint32_t lost);
   void look_at_debounced(std::int64_t now_ns);
+  void look_at_chip(std::int64_t now_ns);
   void publish_edge(Line& line, bool value, std::int64_t time_ns, std::uint32_t sequence);
   void publish_states();
   void publish_state(const Line& line, bool value, std::int64_t time_ns);
@@ -63,10 +66,12 @@ class Watch {
   File poll_;  // an epoll of all groups
   std::string chip_name_;
   bool stopped_ = false;
+  std::int64_t next_look_ns_ = 0;
   std::int64_t last_loss_report_ns_ = 0;
   std::uint64_t unreported_losses_ = 0;
   Counter edges_;
   Counter lost_edges_;
+  Counter merged_edges_;
   Counter bounces_;
   Counter sets_;
   Counter refused_;

@@ -23,7 +23,8 @@ class Port {
  public:
   explicit Port(const std::string& path) : fd_(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC)) {
     termios line{};
-    if (fd_ < 0 || ::tcgetattr(fd_, &line) != 0) throw std::system_error(errno, std::generic_category(), path);
+    if (fd_ < 0 || ::tcgetattr(fd_, &line) != 0)
+      throw std::system_error(errno, std::generic_category(), path);
     ::cfmakeraw(&line);
     ::cfsetspeed(&line, B115200);
     line.c_cflag |= CLOCAL;

@@ -30,7 +30,6 @@ class Promises:
         self._guest = guest
         self._subscriber = subscriber
         self._promised = collections.defaultdict(set)  # numbers, by run of the plugin
-        self._first = len(subscriber.of(TOPIC))
         self.run = None  # the latest
 
     def listen(self):
@@ -54,8 +53,9 @@ class Promises:
         wait_until(f"{enough} messages are committed", lambda: self.listen() >= enough, 240, 0.01)
 
     def arrivals(self):
-        """(run, number) of every message that came, in that order, repetitions included."""
-        return [(message.body["run"], message.body["number"]) for message in self._subscriber.of(TOPIC)[self._first :]]
+        """(run, number) of every message of these runs that came, in that order, repetitions included."""
+        bodies = [message.body for message in self._subscriber.of(TOPIC)]
+        return [(body["run"], body["number"]) for body in bodies if body["run"] in self._promised]
 
     def missing(self, but_run=None):
         """Promised, and not here yet; without those of one run."""

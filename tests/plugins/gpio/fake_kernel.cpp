@@ -55,8 +55,18 @@ void FakeKernel::remove(const std::string& chip) {
   const std::lock_guard lock(mutex_);
   chips_.erase(path_of(chip));
   for (auto at = open_requests_.begin(); at != open_requests_.end();) {
-    at = at->second->chip == path_of(chip) ? open_requests_.erase(at) : std::next(at);  // hangs up
+    if (at->second->chip != path_of(chip)) {
+      ++at;
+      continue;
+    }
+    if (!wake_on_removal_) gone_requests_.push_back(std::move(at->second));
+    at = open_requests_.erase(at);  // hangs up, unless it is kept
   }
+}
+
+void FakeKernel::merge(const std::string& chip, std::uint32_t offset, bool value) {
+  const std::lock_guard lock(mutex_);
+  chips_.at(path_of(chip)).lines.at(offset).value = value;
 }
 
 void FakeKernel::pull(const std::string& chip, std::uint32_t offset, bool value, std::int64_t time_ns,

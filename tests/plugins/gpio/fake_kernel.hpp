@@ -25,13 +25,16 @@ class FakeKernel final : public Kernel {
   };
 
   void add(const std::string& chip, const std::string& label, std::vector<Line> lines);
-  // The chip is unplugged.
+  // The chip is unplugged. Nobody who waits for edges is woken, but with wake_on_removal(), as Linux 6.6 does.
   void remove(const std::string& chip);
+  void wake_on_removal() { wake_on_removal_ = true; }
   void refuse_debounce() { refuse_debounce_ = true; }
 
   // Changes the voltage of a line, at that time. `lose`: as if the buffer had been full.
   void pull(const std::string& chip, std::uint32_t offset, bool value, std::int64_t time_ns,
             bool lose = false);
+  // Changes it so soon after the edge before that the kernel makes one of both.
+  void merge(const std::string& chip, std::uint32_t offset, bool value);
   bool voltage(const std::string& chip, std::uint32_t offset) const;
   // The requests so far, as they came.
   std::vector<::gpio_v2_line_request> requests() const;
@@ -71,7 +74,9 @@ class FakeKernel final : public Kernel {
       open_chips_;  // by descriptor; those that were closed stay until the number comes again
   std::map<int, std::unique_ptr<Request>> open_requests_;
   std::vector<::gpio_v2_line_request> requests_;
+  std::vector<std::unique_ptr<Request>> gone_requests_;  // of chips that were removed
   bool refuse_debounce_ = false;
+  bool wake_on_removal_ = false;
 };
 
 }  // namespace sluice::gpio

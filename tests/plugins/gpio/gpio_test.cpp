@@ -177,7 +177,43 @@ TEST_F(Gpios, NameThemselvesAsTheConsumer) {
   third.wait_emitted(2);
 }
 
+TEST_F(Gpios, NoticeThatTheChipIsGoneWhereTheKernelWakesNobody) {
+  Instance gpio(plugin(), inputs);
+  gpio.start();
+  gpio.wait_emitted(2);
+  kernel.remove("gpiochip1");
+  EXPECT_EQ(gpio.wait_end().status, Status::Failed);
+  EXPECT_EQ(gpio.wait_emitted(4)[2].sample("value").error, "cannot read the lines: No such device");
+}
+
+TEST_F(Gpios, CountEdgesThatTheKernelTookForOne) {
+  Instance gpio(plugin(), inputs);
+  gpio.start();
+  gpio.wait_emitted(2);
+  kernel.pull("gpiochip1", 1, true, 1);
+  kernel.merge("gpiochip1", 1, false);
+  kernel.pull("gpiochip1", 1, true, 3);
+  const auto all = gpio.wait_emitted(4);
+  EXPECT_EQ(all[3].number("seq"), 2);
+  EXPECT_EQ(all[3].number("lost"), 1);
+  EXPECT_EQ(gpio.metric("merged_edges").value, 1);
+  EXPECT_EQ(gpio.metric("lost_edges").value, 0);
+}
+
+TEST_F(Gpios, TakeNoDroppedEdgeForAMergedOne) {
+  Instance gpio(plugin(), inputs);
+  gpio.start();
+  gpio.wait_emitted(2);
+  kernel.pull("gpiochip1", 1, true, 1);
+  kernel.pull("gpiochip1", 1, false, 2, true);
+  kernel.pull("gpiochip1", 1, true, 3);
+  EXPECT_EQ(gpio.wait_emitted(4)[3].number("lost"), 1);
+  EXPECT_EQ(gpio.metric("merged_edges").value, 0);
+  EXPECT_EQ(gpio.metric("lost_edges").value, 1);
+}
+
 TEST_F(Gpios, PublishThatTheChipIsGoneAndFail) {
+  kernel.wake_on_removal();
   auto gpio = std::make_unique<Instance>(plugin(), inputs);
   gpio->start();
   gpio->wait_emitted(2);
