@@ -92,19 +92,14 @@ class GatewayCase(unittest.TestCase):
     def install(cls):
         cls.guest.run("dpkg -i /payload/sluice_*.deb", limit_s=300)
 
-    def tearDown(self):
-        """A failure tells what the guest and the agent have to say."""
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors) or self._failed():
-            for command in ("systemctl status sluice --no-pager -l | head -30", "journalctl -u sluice -o short-monotonic -n 60",
-                            "sluice status"):
-                try:
-                    print(f"--- {command}\n{self.guest.run(command, check=False)}", flush=True)
-                except (GuestError, KeyError, AttributeError) as error:
-                    print(f"--- {command}: {error}", flush=True)
-
-    def _failed(self):
-        return any(error for _, error in getattr(self._outcome, "errors", []))
+    def tell_state(self):
+        """What the guest and the agent have to say, after a failure."""
+        for command in ("systemctl status sluice --no-pager -l -n 0", "sluice status",
+                        "journalctl -u sluice -o short-monotonic --no-pager -n 60"):
+            try:
+                print(f"--- {command}\n{self.guest.run(command, check=False)}", flush=True)
+            except (GuestError, KeyError, OSError) as error:
+                print(f"--- {command}: {error}", flush=True)
 
     @classmethod
     def install_counter(cls):
@@ -140,10 +135,27 @@ class GatewayCase(unittest.TestCase):
         wait_until("the session is connected", lambda: self.status()["session"]["state"] == "up", 180, 0.5)
 
 
+class Result(unittest.TextTestResult):
+    """Tells about a failure when it happens, while the guest can still be asked."""
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self._tell(test, self.errors[-1][1])
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self._tell(test, self.failures[-1][1])
+
+    def _tell(self, test, text):
+        print(text, flush=True)
+        if isinstance(test, GatewayCase):
+            test.tell_state()
+
+
 def main():
     for tool in ("mosquitto", "mosquitto_sub"):
         if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
             give_up(f"{tool} is not installed (tests/packages.sh)")
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    program = unittest.main(exit=False, verbosity=2)
+    program = unittest.main(exit=False, testRunner=unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Result))
     sys.exit(0 if program.result.wasSuccessful() and program.result.testsRun else 1)

@@ -57,7 +57,6 @@ class Gpio(GatewayCase):
         self.seen = len(self.subscriber.of(TOPIC))
 
     def tearDown(self):
-        super().tearDown()
         self.guest.run("systemctl stop sluice; gpio-sim remove cabinet", check=False)
 
     def edges(self):

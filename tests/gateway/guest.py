@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulated gateway as a test sees it: a machine that boots, obeys, has serial ports, and can lose its power.
 
-One thread only: the kernel ends QEMU when the thread that started it ends, so that nothing outlives a test.
+Boot it from the main thread: the kernel ends QEMU when the thread that started it ends, so that nothing outlives a test.
 """
 import base64
+import contextlib
 import ctypes
 import os
 import shlex
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -46,38 +48,41 @@ def end_with_parent():
 
 
 class Uart:
-    """The far end of a serial port of the guest."""
+    """The far end of a serial port of the guest. It is read all the time, by a thread of its own: what QEMU cannot write holds
+    up the port, and whoever writes to it in the guest."""
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
-        self._received = b""
+        self._lock = threading.Lock()
+        self._received = b""  # guarded by _lock
+        self._reader = threading.Thread(target=self._read_on, daemon=True)
+        self._reader.start()
 
     def write(self, data):
-        self._socket.settimeout(60)
         self._socket.sendall(data)
 
     def read(self):
         """What has come and was not read yet; never waits."""
-        self._fill()
-        data, self._received = self._received, b""
+        with self._lock:
+            data, self._received = self._received, b""
         return data
 
     def lines(self):
         """The whole lines that have come and were not read yet; never waits."""
-        self._fill()
-        *whole, self._received = self._received.split(b"\n")
+        with self._lock:
+            *whole, self._received = self._received.split(b"\n")
         return [line.decode(errors="replace").rstrip("\r") for line in whole]
 
-    def _fill(self):
-        self._socket.setblocking(False)
-        try:
+    def _read_on(self):
+        with contextlib.suppress(OSError):
             while data := self._socket.recv(65536):
-                self._received += data
-        except (BlockingIOError, ConnectionResetError):
-            pass
+                with self._lock:
+                    self._received += data
 
     def close(self):
+        """Once the guest is off: reads the rest."""
+        self._reader.join(10)
         self._socket.close()
 
 
@@ -164,11 +169,10 @@ class Guest:
     def _ended(self):
         self._process.wait(60)
         self._process = None
-        last = self._sockets["report"].lines() if "report" in self._sockets else []
-        for one in self._sockets.values():
+        closed, self._sockets = self._sockets, {}
+        for one in closed.values():
             one.close()
-        self._sockets = {}
-        return last
+        return closed["report"].lines() if "report" in closed else []
 
     # ---- what it obeys ----
 
