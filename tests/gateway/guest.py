@@ -49,6 +49,14 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _remove_orphans():
+    """The disks of tests that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("gateway-*-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class Uart:
     """The far end of a serial port of the guest. It is read all the time, by a thread of its own: what QEMU cannot write holds
     up the port, and whoever writes to it in the guest."""
@@ -94,7 +102,8 @@ class Guest:
 
     def __init__(self, image, payload):
         self.image = Path(image)
-        self.folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+        _remove_orphans()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"gateway-{os.getpid()}-"))
         self.disk = self.folder / "disk"
         subprocess.run(["cp", "--sparse=always", self.image / "root.img", self.disk], check=True)
         with tarfile.open(self.folder / "payload", "w") as tar:
