@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/files.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/packed.hpp"
@@ -13,9 +14,15 @@ namespace fs = std::filesystem;
 constexpr const char* normal_lane = "normal";
 constexpr Mirror::Key normal_lane_key = Mirror::Key{1} << 48U;
 
+// What the logs of a segment and of the state may need, and a little more; small beside the whole.
+std::uint64_t reserve_bytes(const Options& options) {
+  constexpr std::uint64_t more = std::uint64_t{1} << 20U;
+  return std::min(options.segment_bytes() / 4 + more, options.max_bytes / 16);
+}
+
 }  // namespace
 
-Files::Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log)
+Files::Files(const Options& options, std::function<Moment()> now, Room::SpaceNow space, const Log& log)
     : options_(options),
       now_(std::move(now)),
       log_(log),
@@ -23,7 +30,8 @@ Files::Files(const Options& options, std::function<Moment()> now, Room::FreeByte
       quarantine_(options.directory / "quarantine"),
       state_(options.directory / "state.sqlite", mirror_),
       dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
-      room_(options.max_bytes, options.reserve_free, std::move(free_bytes)),
+      room_(options.max_bytes, options.reserve_free, std::move(space)),
+      reserve_(options.directory / "reserve", reserve_bytes(options)),
       chain_({options, state_, mirror_, quarantine_, losses_, room_, now_, log}, normal_lane,
              normal_lane_key) {}
 
@@ -93,8 +101,22 @@ bool Files::mend(const sqlite::Error& error) {
   return true;
 }
 
+void Files::mend_missing() {
+  if (!fs::exists(options_.directory)) {
+    log_.error("{}: the folder was removed; what is open is saved, what was not is lost",
+               options_.directory.string());
+    fs::create_directories(options_.directory);
+  }
+  if (mirror_.was_removed()) mirror_.rewrite();
+  if (state_.was_removed()) {
+    log_.error("{}: the file was removed; it is written again", state_.file().string());
+    state_.rewrite();
+  }
+  chain_.mend_missing();
+}
+
 std::uint64_t Files::bytes_beside() const {
-  return state_.bytes() + dead_letters_.bytes() + quarantine_.bytes();
+  return state_.bytes() + dead_letters_.bytes() + quarantine_.bytes() + reserve_.bytes();
 }
 
 std::uint64_t Files::bytes() const {
@@ -102,6 +124,7 @@ std::uint64_t Files::bytes() const {
 }
 
 void Files::measure() {
+  if (state_.values().start != 0) reserve_.keep(room_.space().free);
   chain_.set_other_bytes(bytes_beside());
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All files of a queue, opened together, and mended where one is damaged. Owned by the keeper, used by the storage
 // thread. Layout of the queue's folder:
-//   state.sqlite, dead_letters.sqlite, mirror, quarantine/, normal/NUMBER.sqlite
+//   state.sqlite, dead_letters.sqlite, mirror, reserve, quarantine/, normal/NUMBER.sqlite
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "queue/mirror.hpp"
 #include "queue/options.hpp"
 #include "queue/quarantine.hpp"
+#include "queue/reserve.hpp"
 #include "queue/room.hpp"
 #include "queue/state_file.hpp"
 
@@ -22,8 +23,8 @@ namespace sluice::queue {
 
 class Files {
  public:
-  /// `options` and what `now` and `free_bytes` use outlive it.
-  Files(const Options& options, std::function<Moment()> now, Room::FreeBytes free_bytes, const Log& log);
+  /// `options` and what `now` and `space` use outlive it.
+  Files(const Options& options, std::function<Moment()> now, Room::SpaceNow space, const Log& log);
 
   /// Opens everything and puts damage aside. Throws sqlite::Error, FormatError, std::system_error.
   void load();
@@ -33,8 +34,8 @@ class Files {
 
   /// Puts aside and replaces the file that `error` is about; false: that is none of ours, or it is not damaged.
   bool mend(const sqlite::Error& error);
-  /// The same for what has been removed.
-  void mend_missing() { chain_.mend_missing(); }
+  /// The same for what has been removed, be it the whole folder.
+  void mend_missing();
 
   /// Nothing is known of earlier starts, though there were some.
   bool starts_are_lost() const { return starts_are_lost_; }
@@ -47,11 +48,12 @@ class Files {
   const Quarantine& quarantine() const { return quarantine_; }
   Losses& losses() { return losses_; }
   const Room& room() const { return room_; }
+  Reserve& reserve() { return reserve_; }
   Chain& chain() { return chain_; }
   const Chain& chain() const { return chain_; }
 
   std::uint64_t bytes() const;
-  /// Counts what lies beside the segments against max_bytes.
+  /// Has the reserve for a full disk where there is room for it, and counts what lies beside the segments against max_bytes.
   void measure();
   /// The wall clock of the oldest stored message, where there is one that can be read.
   std::optional<std::int64_t> oldest_time();
@@ -70,6 +72,7 @@ class Files {
   DeadLetters dead_letters_;
   Losses losses_;
   Room room_;
+  Reserve reserve_;
   Chain chain_;
   bool starts_are_lost_ = false;
 };

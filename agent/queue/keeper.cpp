@@ -26,17 +26,25 @@ std::uint64_t random_start() {
   return high << 32U | device() | std::uint64_t{1} << 63U;
 }
 
+// No more than the whole disk, so that a segment is a small part of that, too.
+Options within_disk(Options options, const Storage& storage) {
+  if (const auto space = storage.space(options.directory)) {
+    constexpr std::uint64_t least = std::uint64_t{1} << 20U;
+    options.max_bytes = std::min(options.max_bytes, std::max(space->total, least));
+  }
+  return options;
+}
+
 }  // namespace
 
 Keeper::Keeper(const Storage& storage, Options options, Tail& tail, std::function<void()> ready, Log log)
     : storage_(storage),
-      options_(std::move(options)),
+      options_(within_disk(std::move(options), storage)),
       tail_(tail),
       ready_(std::move(ready)),
       log_(log),
       files_(
-          options_, [this] { return moment(); }, [this] { return storage_.free_bytes(options_.directory); },
-          log),
+          options_, [this] { return moment(); }, [this] { return storage_.space(options_.directory); }, log),
       writing_(log, options_.name + ": writing"),
       reading_(log, options_.name + ": reading") {}
 
@@ -113,6 +121,10 @@ Nanoseconds Keeper::work() noexcept {
         more = write_due(now);
         look_after_files(now);
       });
+    } catch (const sqlite::Error& error) {
+      stale_ = open_;
+      if (error.is_full()) drain_full_disk(now);
+      throw;
     } catch (...) {
       stale_ = open_;
       throw;
@@ -137,6 +149,21 @@ Nanoseconds Keeper::work() noexcept {
     next = now;
   }
   return next;
+}
+
+// With the room of the reserve, so that what is delivered meanwhile is let go of, which gives room back.
+void Keeper::drain_full_disk(Nanoseconds now) {
+  if (files_.reserve().release())
+    log_.warn("{}: the disk is full, its reserve is used to drain", options_.name);
+  try {
+    mending([&] {
+      settle();
+      files_.chain().save(true);
+    });
+  } catch (const std::exception&) {
+    stale_ = open_;  // no room even for that
+  }
+  drop_due(now, Limit::disk_full);
 }
 
 void Keeper::settle() {
@@ -183,7 +210,7 @@ void Keeper::settle_dead() {
 // True: there is more to write at once.
 bool Keeper::write_due(Nanoseconds now) {
   if (disk_full_ && now < full_retry_at_) {
-    drop_due(now);
+    drop_due(now, files_.room().limit());
     return false;
   }
   if (disk_full_) {
@@ -191,7 +218,7 @@ bool Keeper::write_due(Nanoseconds now) {
     full_retry_at_ = now + look_interval;
     tail_.set_disk_full(disk_full_);
     if (disk_full_) {
-      drop_due(now);
+      drop_due(now, files_.room().limit());
       return false;
     }
   }
@@ -224,7 +251,7 @@ bool Keeper::write_due(Nanoseconds now) {
     disk_full_ = true;
     full_retry_at_ = now + look_interval;
     tail_.set_disk_full(true);
-    drop_due(now);
+    drop_due(now, files_.room().limit());
     return false;
   }
   files_.chain().write(rows, start_);
@@ -236,13 +263,13 @@ bool Keeper::write_due(Nanoseconds now) {
 }
 
 // There is no room: by the policy what is due goes, or waits in memory, and with that the inputs.
-void Keeper::drop_due(Nanoseconds now) {
+void Keeper::drop_due(Nanoseconds now, Limit limit) {
   if (options_.when_full != WhenFull::drop_newest) return;
   Tail::Released released;
   const std::uint64_t dropped = tail_.drop_due(now, released);
   if (dropped == 0) return;
   Loss loss;
-  loss.limit = files_.room().limit();
+  loss.limit = limit;
   loss.newest = true;
   // They come first in what was let go.
   for (const auto& [delivery, answer] : std::span(released).first(dropped)) {

@@ -62,7 +62,8 @@ class Keeper final : public StorageClient {
   void settle();
   void settle_dead();
   bool write_due(Nanoseconds now);
-  void drop_due(Nanoseconds now);
+  void drop_due(Nanoseconds now, Limit limit);
+  void drain_full_disk(Nanoseconds now);
   void forget_dropped();
   void save_state();
   std::uint64_t dropped_newest() const;

@@ -110,6 +110,17 @@ void Mirror::erase(Key key) noexcept {
   records_.erase(found);
 }
 
+bool Mirror::was_removed() const noexcept {
+  return !records_.empty() && ::access(file_.c_str(), F_OK) != 0;
+}
+
+void Mirror::rewrite() noexcept {
+  close();
+  if (!open()) return;
+  for (const auto& [key, record] : records_) write(record.place, key, record.numbers);
+  sync();
+}
+
 void Mirror::sync() noexcept {
   if (descriptor_) ::fdatasync(descriptor_.get());
 }

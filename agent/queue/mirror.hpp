@@ -39,6 +39,9 @@ class Mirror {
   void put(Key key, const Numbers& numbers) noexcept;
   void erase(Key key) noexcept;
   void sync() noexcept;
+  /// The file has been removed under us; rewrite() makes it anew.
+  bool was_removed() const noexcept;
+  void rewrite() noexcept;
   void close() noexcept { descriptor_ = FileDescriptor(); }
 
  private:

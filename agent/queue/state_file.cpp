@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 namespace sluice::queue {
 namespace {
@@ -133,6 +134,20 @@ void StateFile::write_losses(const std::vector<Loss>& losses) {
     insert.bind(3, std::int64_t{loss.newest}).bind_text(4, loss.filter);
     insert.bind(5, loss.first_ns).bind(6, loss.last_ns).bind(7, loss.count).run();
   }
+}
+
+bool StateFile::was_removed() const {
+  return values_.start != 0 && !std::filesystem::exists(std::filesystem::symlink_status(file_));
+}
+
+void StateFile::rewrite() {
+  connection_.reset();
+  const std::vector<Loss> losses = std::exchange(losses_, {});
+  sqlite::Transaction transaction(open());
+  write(values_);
+  write_losses(losses);
+  transaction.commit();
+  losses_ = losses;
 }
 
 void StateFile::begin_start(std::uint64_t start, std::uint64_t next_sequence) {

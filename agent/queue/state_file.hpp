@@ -55,6 +55,10 @@ class StateFile {
   void removed(std::string_view lane, std::uint64_t number);
   void save(std::uint64_t next_sequence, std::uint64_t dropped_newest, const std::vector<Loss>& losses);
 
+  /// The file has been removed under us; rewrite() makes it anew.
+  bool was_removed() const;
+  void rewrite();
+
   void close() { connection_.reset(); }
   const std::filesystem::path& file() const { return file_; }
   std::uint64_t bytes() const { return sqlite::bytes_on_disk(file_); }

@@ -32,18 +32,19 @@ bool kernel_clock_is_synchronised() {
   return result >= 0 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
-std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory) {
+std::optional<Space> space_at(const std::filesystem::path& directory) {
   struct statvfs system {};
   for (std::filesystem::path at = directory; ::statvfs(at.c_str(), &system) != 0; at = at.parent_path()) {
     if (errno != ENOENT || at == at.parent_path()) return std::nullopt;
   }
-  return static_cast<std::uint64_t>(system.f_bavail) * system.f_frsize;
+  const std::uint64_t block = system.f_frsize;
+  return Space{system.f_bavail * block, system.f_blocks * block};
 }
 
-Storage::Storage(const Clock& clock, std::function<bool()> synchronised, FreeBytes free)
+Storage::Storage(const Clock& clock, std::function<bool()> synchronised, SpaceAt space)
     : clock_(clock),
       synchronised_(std::move(synchronised)),
-      free_(std::move(free)),
+      space_(std::move(space)),
       thread_([this] { run(); }) {}
 
 Storage::~Storage() {

@@ -15,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "base/thread_state.hpp"
+#include "queue/room.hpp"
 
 namespace sluice::queue {
 
@@ -32,18 +33,17 @@ class StorageClient {
 /// Whether the kernel says that somebody sets the wall clock (NTP).
 bool kernel_clock_is_synchronised();
 
-/// What a user may still write on the file system of `directory`, or of the nearest folder above that is there;
-/// nothing: not known.
-std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory);
+/// The file system of `directory`, or of the nearest folder above that is there; nothing: not known.
+std::optional<Space> space_at(const std::filesystem::path& directory);
 
 class Storage {
  public:
-  using FreeBytes = std::function<std::optional<std::uint64_t>(const std::filesystem::path& directory)>;
+  using SpaceAt = std::function<std::optional<Space>(const std::filesystem::path& directory)>;
 
   /// Starts the thread. `clock` outlives the storage; `synchronised` says whether its wall clock can be trusted,
-  /// and is called by the storage thread, like `free`.
+  /// and is called by the storage thread, like `space`.
   explicit Storage(const Clock& clock, std::function<bool()> synchronised = kernel_clock_is_synchronised,
-                   FreeBytes free = queue::free_bytes);
+                   SpaceAt space = space_at);
   ~Storage();  ///< stops
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -67,9 +67,7 @@ class Storage {
 
   const Clock& clock() const { return clock_; }
   bool clock_is_synchronised() const { return synchronised_(); }
-  std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory) const {
-    return free_(directory);
-  }
+  std::optional<Space> space(const std::filesystem::path& directory) const { return space_(directory); }
 
   void add(StorageClient& client);     ///< before or while the thread runs
   void remove(StorageClient& client);  ///< when it returns, `client` is not called any more
@@ -81,7 +79,7 @@ class Storage {
 
   const Clock& clock_;
   const std::function<bool()> synchronised_;
-  const FreeBytes free_;
+  const SpaceAt space_;
   std::atomic<std::uint64_t> heartbeat_{0};
   std::atomic<pid_t> thread_id_{0};
   std::atomic<std::int64_t> sleeps_until_ns_{0};  // by the monotonic clock; 0 while awake

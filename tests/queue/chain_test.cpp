@@ -32,7 +32,7 @@ TEST_F(ChainTest, RollsFullSegmentsAndUnlinksThoseThatAreGone) {
   for (const Outgoing& one : taken) queue->acknowledge(one.sequence);
   queue->flush();
   EXPECT_LE(segment_files().size(), 1U);
-  EXPECT_LT(bytes_below(), 1U << 20U);
+  EXPECT_LT(bytes_below(), 2U << 20U);  // with the reserve for a full disk
   EXPECT_EQ(queue->stats().ledger.counts[Way::acknowledged], 3000U);
   expect_balanced();
   restart();

@@ -94,8 +94,7 @@ class QueueTest : public testing::Test {
   void restart(Use use = Use::run) {
     close();
     storage = std::make_unique<Storage>(
-        clock, [] { return true; },
-        [this](const std::filesystem::path&) { return std::optional(free_bytes.load()); });
+        clock, [] { return true; }, space);
     queue = std::make_unique<Queue>(*storage, options, logging.part("queue"), use);
   }
   void close() {
@@ -190,6 +189,9 @@ class QueueTest : public testing::Test {
   }};
   Options options;
   std::atomic<std::uint64_t> free_bytes = std::uint64_t{1} << 40U;  // on the file system
+  Storage::SpaceAt space = [this](const std::filesystem::path&) {
+    return std::optional(Space{free_bytes, std::uint64_t{1} << 40U});
+  };
   std::unique_ptr<Storage> storage;
   std::unique_ptr<Queue> queue;
 };

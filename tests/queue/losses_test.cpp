@@ -54,7 +54,7 @@ TEST(Losses, MergesUntilOneIsOnItsWay) {
 
 TEST(Room, DoesNotLetTheQueueGrowWhereTheDiskIsShort) {
   std::uint64_t free = 1000;
-  Room room(10'000, 500, [&] { return std::optional(free); });
+  Room room(10'000, 500, [&] { return std::optional(Space{free, 100'000}); });
   EXPECT_TRUE(room.fits(2000, 2400));
   EXPECT_FALSE(room.fits(2000, 10'001));
   EXPECT_EQ(room.limit(), Limit::max_bytes);
