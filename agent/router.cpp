@@ -33,8 +33,16 @@ std::shared_ptr<const Router::Table> Router::table() const {
   return table_;
 }
 
+// A time that the host took before its clock was set: the queue corrects it once it knows better.
+void Router::mark_time(Message& message) const {
+  if (message.time.kind == TimeKind::host && !queue_.clock_is_synchronised()) {
+    message.time.mark = TimeMark::unsynchronised;
+  }
+}
+
 Push Router::accept(Message&& message, const std::shared_ptr<void>& until_committed) {
   const auto table = this->table();
+  mark_time(message);
   const auto shared = std::make_shared<Message>(std::move(message));
   Routed routed = find_destinations(*table, shared, route::From::input);
   if (const Push pushed = queue_.append_all(routed.to_queue, until_committed); pushed != Push::ok) {
@@ -50,9 +58,10 @@ Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<v
   const auto table = this->table();
   std::vector<Routed> all;
   std::vector<Delivery> to_queue;
-  for (const Message& message : messages) {
-    Routed& routed = all.emplace_back(
-        find_destinations(*table, std::make_shared<Message>(message), route::From::input));
+  for (Message& message : messages) {
+    mark_time(message);
+    Routed& routed =
+        all.emplace_back(find_destinations(*table, std::make_shared<Message>(message), route::From::input));
     std::move(routed.to_queue.begin(), routed.to_queue.end(), std::back_inserter(to_queue));
   }
   if (const Push pushed = queue_.append_all(to_queue, until_committed); pushed != Push::ok) return pushed;

@@ -65,6 +65,7 @@ class Router : public plugin::Upstream {
     std::vector<BadRewrite> bad_rewrites;
   };
 
+  void mark_time(Message& message) const;
   std::shared_ptr<const Table> table() const;
   static Routed find_destinations(const Table& table, const std::shared_ptr<const Message>& message,
                                   route::From from);

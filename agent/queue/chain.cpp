@@ -34,6 +34,8 @@ Chain::Chain(const Common& common, std::string lane, Mirror::Key first_key)
       quarantine_(common.quarantine),
       losses_(common.losses),
       room_(common.room),
+      clocks_(common.clocks),
+      bytes_beside_(common.bytes_beside),
       now_(common.now),
       log_(common.log) {}
 
@@ -144,7 +146,7 @@ Segment& Chain::writable() {
 std::uint64_t Chain::bytes_with(std::uint64_t packed_bytes) const {
   // What each drop adds to the log of the state.
   constexpr std::uint64_t state_pages = 16;
-  std::uint64_t total = other_bytes_ + state_pages * sqlite::page_bytes + grown_by(packed_bytes);
+  std::uint64_t total = bytes_beside_() + state_pages * sqlite::page_bytes + grown_by(packed_bytes);
   for (const Segment& segment : segments_) {
     // What is in the log only will be in the file as well, once it is written back.
     const std::uint64_t written_back = segment.full_bytes() + grown_by(packed_bytes) +
@@ -161,7 +163,7 @@ std::uint64_t Chain::droppable_bytes() const {
 
 bool Chain::make_room(std::uint64_t packed_bytes) {
   const auto fits = [&](std::uint64_t less) {
-    return room_.fits(other_bytes_ + bytes(), bytes_with(packed_bytes) - less);
+    return room_.fits(bytes_beside_() + bytes(), bytes_with(packed_bytes) - less);
   };
   if (fits(0)) return true;
   retire_finished();
@@ -355,7 +357,11 @@ bool Chain::too_old(const Moment& moment, Nanoseconds limit) const {
   const Moment now = now_();
   if (moment.boot == now.boot) return now.monotonic_ns - moment.monotonic_ns > limit.count();
   // A clock that nobody has set proves nothing.
-  return moment.synchronised && now.synchronised && now.wall_ns - moment.wall_ns > limit.count();
+  if (!now.synchronised) return false;
+  const std::optional<std::int64_t> offset = clocks_.offset_of(moment.boot);
+  if (!moment.synchronised && !offset) return false;
+  const std::int64_t wall_ns = moment.synchronised ? moment.wall_ns : moment.monotonic_ns + *offset;
+  return now.wall_ns - wall_ns > limit.count();
 }
 
 void Chain::close() {

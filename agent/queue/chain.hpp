@@ -21,6 +21,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "queue/clocks.hpp"
 #include "queue/losses.hpp"
 #include "queue/mending.hpp"
 #include "queue/mirror.hpp"
@@ -42,6 +43,9 @@ class Chain {
     Quarantine& quarantine;
     Losses& losses;
     Room& room;
+    const Clocks& clocks;
+    std::function<std::uint64_t()>
+        bytes_beside;             ///< what else of the queue lies on disk and counts for max_bytes
     std::function<Moment()> now;  ///< the present moment, and whether the clock is synchronised
     Log log;
   };
@@ -58,8 +62,6 @@ class Chain {
   std::uint64_t first() const;
   std::uint64_t last() const { return last_; }
 
-  /// What else of the queue lies on disk and counts for max_bytes.
-  void set_other_bytes(std::uint64_t bytes) { other_bytes_ = bytes; }
   /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written.
   /// Where they may not: room.hpp says which limit it was.
   bool make_room(std::uint64_t bytes);
@@ -134,13 +136,14 @@ class Chain {
   Quarantine& quarantine_;
   Losses& losses_;
   Room& room_;
+  const Clocks& clocks_;
+  const std::function<std::uint64_t()> bytes_beside_;
   const std::function<Moment()> now_;
   Log log_;
   std::deque<Segment> segments_;  // ascending numbers and sequences
   bool newest_is_full_ = false;
   std::uint64_t last_ = 0;
   std::vector<Interval> dropped_;
-  std::uint64_t other_bytes_ = 0;  // state and dead letters, which count for max_bytes too
 };
 
 }  // namespace sluice::queue

@@ -16,8 +16,8 @@ constexpr Mirror::Key normal_lane_key = Mirror::Key{1} << 48U;
 
 // What the logs of a segment and of the state may need, and a little more; small beside the whole.
 std::uint64_t reserve_bytes(const Options& options) {
-  constexpr std::uint64_t more = std::uint64_t{1} << 20U;
-  return std::min(options.segment_bytes() / 4 + more, options.max_bytes / 16);
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
+  return std::min(std::min(options.segment_bytes() / 4, 4 * mebibyte) + mebibyte, options.max_bytes / 16);
 }
 
 }  // namespace
@@ -32,8 +32,9 @@ Files::Files(const Options& options, std::function<Moment()> now, Room::SpaceNow
       dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
       room_(options.max_bytes, options.reserve_free, std::move(space)),
       reserve_(options.directory / "reserve", reserve_bytes(options)),
-      chain_({options, state_, mirror_, quarantine_, losses_, room_, now_, log}, normal_lane,
-             normal_lane_key) {}
+      chain_({options, state_, mirror_, quarantine_, losses_, room_, clocks_,
+              [this] { return bytes_beside(); }, now_, log},
+             normal_lane, normal_lane_key) {}
 
 void Files::load() {
   close();
@@ -41,10 +42,11 @@ void Files::load() {
   quarantine_.load();
   load_state();
   losses_.load(state_.losses());
+  clocks_.load(state_.clocks());
   chain_.load();
   load_dead_letters();
   starts_are_lost_ = starts_are_lost_ || (state_.values().start == 0 && chain_.last() != 0);
-  measure();
+  keep_reserve();
 }
 
 void Files::load_state() {
@@ -116,16 +118,21 @@ void Files::mend_missing() {
 }
 
 std::uint64_t Files::bytes_beside() const {
-  return state_.bytes() + dead_letters_.bytes() + quarantine_.bytes() + reserve_.bytes();
+  return state_.bytes() + dead_letters_.bytes() + quarantine_.bytes() + reserve_.bytes() + mirror_.bytes();
 }
 
 std::uint64_t Files::bytes() const {
   return chain_.bytes() + bytes_beside();
 }
 
-void Files::measure() {
+void Files::look_at_clock() {
+  const Moment now = now_();
+  clocks_.look(now.boot, now.wall_ns, now.monotonic_ns, now.synchronised);
+  if (state_.values().start != 0 && clocks_.all() != state_.clocks()) state_.save_clocks(clocks_.all());
+}
+
+void Files::keep_reserve() {
   if (state_.values().start != 0) reserve_.keep(room_.space().free);
-  chain_.set_other_bytes(bytes_beside());
 }
 
 std::optional<std::int64_t> Files::oldest_time() {

@@ -49,12 +49,16 @@ class Files {
   Losses& losses() { return losses_; }
   const Room& room() const { return room_; }
   Reserve& reserve() { return reserve_; }
+  Clocks& clocks() { return clocks_; }
+  const Clocks& clocks() const { return clocks_; }
+  /// Looks whether the clock is synchronised by now, and keeps by how much it was off.
+  void look_at_clock();
   Chain& chain() { return chain_; }
   const Chain& chain() const { return chain_; }
 
   std::uint64_t bytes() const;
-  /// Has the reserve for a full disk where there is room for it, and counts what lies beside the segments against max_bytes.
-  void measure();
+  /// Has the reserve for a full disk where there is room for it.
+  void keep_reserve();
   /// The wall clock of the oldest stored message, where there is one that can be read.
   std::optional<std::int64_t> oldest_time();
 
@@ -73,6 +77,7 @@ class Files {
   Losses losses_;
   Room room_;
   Reserve reserve_;
+  Clocks clocks_;
   Chain chain_;
   bool starts_are_lost_ = false;
 };

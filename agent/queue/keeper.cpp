@@ -85,6 +85,7 @@ void Keeper::begin_start() {
       sqlite::sync_directory(directory.parent_path());
     }
     state.begin_start(start_, next);
+    files_.keep_reserve();
   } catch (const FormatError&) {
     open_ = false;
     throw;
@@ -95,6 +96,8 @@ void Keeper::begin_start() {
     writing_.begin(error.what(), storage_.clock().monotonic());
   }
   files_.losses().begin(start_);
+  const Moment at_start = moment();
+  files_.clocks().look(at_start.boot, at_start.wall_ns, at_start.monotonic_ns, at_start.synchronised);
   tail_.open(start_, next, files_.chain().counts().stored() > 0);
   if (tail_.wants_rows()) ready_();
 }
@@ -243,7 +246,6 @@ bool Keeper::write_due(Nanoseconds now) {
   }
 
   Tail::Released released;
-  files_.measure();
   const bool room = files_.chain().make_room(packed_.size());
   forget_dropped();
   if (!room) {
@@ -289,6 +291,7 @@ void Keeper::forget_dropped() {
 void Keeper::look_after_files(Nanoseconds now) {
   if (now - looked_at_ < look_interval) return;
   looked_at_ = now;
+  if (begin_start_) files_.look_at_clock();
   if (begin_start_) {
     files_.mend_missing();
     files_.chain().drop_old();
@@ -296,7 +299,7 @@ void Keeper::look_after_files(Nanoseconds now) {
   forget_dropped();
   files_.chain().save(true);
   save_state();
-  files_.measure();
+  files_.keep_reserve();
   oldest_ = files_.oldest_time();
 }
 

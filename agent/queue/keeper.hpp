@@ -51,6 +51,8 @@ class Keeper final : public StorageClient {
   Stats stats() const;  ///< any thread
   /// What upstream is to be told; for the forwarder's thread.
   Losses& losses() { return files_.losses(); }
+  /// For any thread.
+  const Clocks& clocks() const { return files_.clocks(); }
 
  private:
   template <typename Step>

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -108,6 +109,12 @@ void Mirror::erase(Key key) noexcept {
   if (found == records_.end()) return;
   if (open()) write(found->second.place, 0, {});
   records_.erase(found);
+}
+
+std::uint64_t Mirror::bytes() const noexcept {
+  std::uint64_t places = 1;
+  for (const auto& [key, record] : records_) places = std::max(places, record.place + 1);
+  return places * sizeof(Stored);
 }
 
 bool Mirror::was_removed() const noexcept {

@@ -39,6 +39,7 @@ class Mirror {
   void put(Key key, const Numbers& numbers) noexcept;
   void erase(Key key) noexcept;
   void sync() noexcept;
+  std::uint64_t bytes() const noexcept;
   /// The file has been removed under us; rewrite() makes it anew.
   bool was_removed() const noexcept;
   void rewrite() noexcept;

@@ -51,9 +51,23 @@ std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max) {
   std::vector<Tail::Taken> taken = tail_->take(max, read_ahead, released);
   if (read_ahead) storage_.wake();
   for (Tail::Taken& one : taken) {
+    correct(one.delivery);
     out.push_back({one.sequence, id_of(one.start, one.sequence), std::move(one.delivery), one.replayed});
   }
   return taken.size();
+}
+
+// Messages are shared: another destination may be at this one.
+void Queue::correct(Delivery& delivery) const {
+  const std::optional<Time> time = keeper_->clocks().corrected(delivery.message->time);
+  if (!time) return;
+  auto message = std::make_shared<Message>(*delivery.message);
+  message->time = *time;
+  delivery.message = std::move(message);
+}
+
+bool Queue::clock_is_synchronised() const {
+  return keeper_->clocks().synchronised();
 }
 
 void Queue::acknowledge(std::uint64_t sequence) {
@@ -94,6 +108,7 @@ Stats Queue::stats() const {
 std::vector<Stored> Queue::read(std::uint64_t after_sequence, std::size_t max) {
   std::vector<Stored> stored;
   storage_.execute([&] { stored = keeper_->read(after_sequence, max); });
+  for (Stored& one : stored) correct(one.delivery);
   return stored;
 }
 

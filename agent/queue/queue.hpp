@@ -69,7 +69,8 @@ class Queue {
 
   // The forwarder's thread; none waits for the disk, not even for a commit in its fsync.
 
-  /// Appends up to `max` deliveries to `out`: the next ones not yet taken, in order. Answers how many. Each
+  /// Appends up to `max` deliveries to `out`: the next ones not yet taken, in order. Answers how many. Times that the
+  /// host took before its clock was set are corrected as soon as it has been (clocks.hpp). Each
   /// is handed out once a start: the caller keeps it until one of the three below.
   std::size_t take(std::vector<Outgoing>& out, std::size_t max);
   /// Each sequence once and for good; what is not known, or gone already, is ignored.
@@ -86,6 +87,9 @@ class Queue {
   /// `call` is called when take() or take_losses() may give something after it gave nothing: by any thread, without locks,
   /// briefly. Set before the first append.
   void on_ready(std::function<void()> call);
+
+  /// Whether the wall clock is right, as far as the kernel knows. Any thread.
+  bool clock_is_synchronised() const;
 
   /// Any thread; never waits for the disk.
   Stats stats() const;
@@ -112,6 +116,7 @@ class Queue {
 
  private:
   void ready() const;
+  void correct(Delivery& delivery) const;
 
   Storage& storage_;
   const std::unique_ptr<Tail> tail_;      // in memory

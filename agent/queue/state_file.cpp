@@ -17,14 +17,16 @@ constexpr const char* schema =
     "CREATE TABLE retired(lane TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(lane, number))"
     " WITHOUT ROWID;"
     "CREATE TABLE losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
-    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL) WITHOUT "
-    "ROWID;";
+    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, offset_ns INTEGER NOT NULL);";
 
-// What format 2 has added.
+// What formats 2 and 3 have added.
 constexpr const char* upgrade =
-    "CREATE TABLE losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
-    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL) WITHOUT "
-    "ROWID;";
+    "CREATE TABLE IF NOT EXISTS losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
+    " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, offset_ns INTEGER NOT NULL);";
 
 constexpr Mirror::Key mirror_key = 1;
 
@@ -33,7 +35,7 @@ constexpr sqlite::Settings settings{.create = true,
                                     .cache_kib = 32,
                                     .checkpoint_pages = 64,
                                     .max_pages = 0,
-                                    .user_version = 2,
+                                    .user_version = 3,
                                     .schema = schema,
                                     .upgrade = upgrade};
 
@@ -48,6 +50,7 @@ void StateFile::load() {
   values_ = {};
   unfinished_.clear();
   losses_.clear();
+  clocks_.clear();
   if (std::filesystem::exists(std::filesystem::symlink_status(file_))) read_file();
   read_mirror();
 }
@@ -73,6 +76,8 @@ void StateFile::read_file() {
   while (retired.step()) {
     unfinished_.push_back({std::string(retired.blob(0)), retired.unsigned_number(1), false});
   }
+  sqlite::Statement clocks(connection, "SELECT boot, offset_ns FROM clocks ORDER BY number");
+  while (clocks.step()) clocks_.push_back({clocks.unsigned_number(0), clocks.number(1)});
   sqlite::Statement losses(connection, "SELECT id, cause, newest, filter, first, last, count FROM losses");
   while (losses.step()) {
     losses_.push_back({std::string(losses.blob(0)), static_cast<Limit>(losses.number(1)),
@@ -136,6 +141,19 @@ void StateFile::write_losses(const std::vector<Loss>& losses) {
   }
 }
 
+void StateFile::write_clocks(const std::vector<BootClock>& clocks) {
+  open().execute("DELETE FROM clocks");
+  sqlite::Statement insert(open(), "INSERT INTO clocks(boot, offset_ns) VALUES(?1, ?2)");
+  for (const BootClock& clock : clocks) insert.bind(1, clock.boot).bind(2, clock.offset_ns).run();
+}
+
+void StateFile::save_clocks(const std::vector<BootClock>& clocks) {
+  sqlite::Transaction transaction(open());
+  write_clocks(clocks);
+  transaction.commit();
+  clocks_ = clocks;
+}
+
 bool StateFile::was_removed() const {
   return values_.start != 0 && !std::filesystem::exists(std::filesystem::symlink_status(file_));
 }
@@ -146,6 +164,7 @@ void StateFile::rewrite() {
   sqlite::Transaction transaction(open());
   write(values_);
   write_losses(losses);
+  write_clocks(clocks_);
   transaction.commit();
   losses_ = losses;
 }

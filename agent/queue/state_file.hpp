@@ -3,7 +3,8 @@
 // totals of the segments that are gone, and which of those may still have to be unlinked. Owned by the queue,
 // used by the storage thread. Every change is one durable transaction.
 //
-// user_version 2: state(one row), retired(lane, number), losses(what upstream is to be told); 1: without the last.
+// user_version 3: state(one row), retired(lane, number), losses(what upstream is to be told), clocks(of the latest
+// boots); 2: without the last, 1: without the last two.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/clocks.hpp"
 #include "queue/ledger.hpp"
 #include "queue/losses.hpp"
 #include "queue/mirror.hpp"
@@ -59,6 +61,9 @@ class StateFile {
   bool was_removed() const;
   void rewrite();
 
+  void save_clocks(const std::vector<BootClock>& clocks);
+  const std::vector<BootClock>& clocks() const { return clocks_; }
+
   void close() { connection_.reset(); }
   const std::filesystem::path& file() const { return file_; }
   std::uint64_t bytes() const { return sqlite::bytes_on_disk(file_); }
@@ -68,6 +73,7 @@ class StateFile {
   void write(const Values& values);
   void keep(const Values& values);
   void write_losses(const std::vector<Loss>& losses);
+  void write_clocks(const std::vector<BootClock>& clocks);
   void read_file();
   void read_mirror();
 
@@ -77,6 +83,7 @@ class StateFile {
   Values values_;
   std::vector<Retired> unfinished_;
   std::vector<Loss> losses_;
+  std::vector<BootClock> clocks_;
 };
 
 }  // namespace sluice::queue

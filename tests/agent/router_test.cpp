@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "base/clock.hpp"
 #include "queue/queue.hpp"
 #include "queue/storage.hpp"
@@ -61,12 +63,30 @@ class RouterTest : public testing::Test {
   SystemClock clock_;
   Metrics metrics_;
   Logging logging_{[](Level, std::string_view, std::string_view) {}};
-  queue::Storage storage_{clock_};
+  std::atomic<bool> synchronised_ = true;
+  queue::Storage storage_{clock_, [this] { return synchronised_.load(); }};
   std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<Router> router_;
 };
 
 using Topics = std::vector<std::string>;
+
+TEST_F(RouterTest, MarksHostTimesThatWereTakenBeforeTheClockWasSet) {
+  set({rule("a/#")});
+  const auto mark_of_next = [&](TimeKind kind) {
+    Message next = message("a/b");
+    next.time.kind = kind;
+    EXPECT_EQ(router_->accept(std::move(next), nullptr), Push::ok);
+    std::vector<queue::Outgoing> taken;
+    EXPECT_EQ(queue_->take(taken, 10), 1U);
+    return taken.at(0).delivery.message->time.mark;
+  };
+  EXPECT_EQ(mark_of_next(TimeKind::host), TimeMark::plain);
+  synchronised_ = false;
+  ASSERT_TRUE(test::wait_until([&] { return !queue_->clock_is_synchronised(); }));
+  EXPECT_EQ(mark_of_next(TimeKind::host), TimeMark::unsynchronised);
+  EXPECT_EQ(mark_of_next(TimeKind::device), TimeMark::plain);
+}
 
 TEST_F(RouterTest, AFullQueueIsBackPressureAndTheMessageIsLeftAsItWas) {
   // Waits in memory until it is acknowledged, so that the memory is what is full.

@@ -94,7 +94,7 @@ class QueueTest : public testing::Test {
   void restart(Use use = Use::run) {
     close();
     storage = std::make_unique<Storage>(
-        clock, [] { return true; }, space);
+        clock, [this] { return synchronised.load(); }, space);
     queue = std::make_unique<Queue>(*storage, options, logging.part("queue"), use);
   }
   void close() {
@@ -188,6 +188,7 @@ class QueueTest : public testing::Test {
     log_lines.emplace_back(text);
   }};
   Options options;
+  std::atomic<bool> synchronised = true;                            // somebody has set the clock
   std::atomic<std::uint64_t> free_bytes = std::uint64_t{1} << 40U;  // on the file system
   Storage::SpaceAt space = [this](const std::filesystem::path&) {
     return std::optional(Space{free_bytes, std::uint64_t{1} << 40U});

@@ -53,19 +53,23 @@ TEST(Losses, MergesUntilOneIsOnItsWay) {
 }
 
 TEST(Room, DoesNotLetTheQueueGrowWhereTheDiskIsShort) {
-  std::uint64_t free = 1000;
-  Room room(10'000, 500, [&] { return std::optional(Space{free, 100'000}); });
-  EXPECT_TRUE(room.fits(2000, 2400));
-  EXPECT_FALSE(room.fits(2000, 10'001));
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
+  std::uint64_t free = 100 * mebibyte;
+  Room room(1000 * mebibyte, 50 * mebibyte, [&] { return std::optional(Space{free, 10'000 * mebibyte}); });
+  EXPECT_TRUE(room.fits(200 * mebibyte, 240 * mebibyte));
+  EXPECT_FALSE(room.fits(200 * mebibyte, 1001 * mebibyte));
   EXPECT_EQ(room.limit(), Limit::max_bytes);
-  free = 400;
-  EXPECT_FALSE(room.fits(2400, 2500));
+  free = 40 * mebibyte;
+  EXPECT_FALSE(room.fits(240 * mebibyte, 250 * mebibyte));
   EXPECT_EQ(room.limit(), Limit::reserve_free);
   // What it had when the disk ran short, it may have again.
-  EXPECT_TRUE(room.fits(1500, 2400));
-  EXPECT_FALSE(room.fits(1500, 2500));
-  free = 5000;
-  EXPECT_TRUE(room.fits(1500, 2500));
+  EXPECT_TRUE(room.fits(150 * mebibyte, 240 * mebibyte));
+  EXPECT_FALSE(room.fits(150 * mebibyte, 250 * mebibyte));
+  free = 0;
+  EXPECT_FALSE(room.fits(150 * mebibyte, 250 * mebibyte));
+  EXPECT_EQ(room.limit(), Limit::disk_full);
+  free = 500 * mebibyte;
+  EXPECT_TRUE(room.fits(150 * mebibyte, 250 * mebibyte));
 }
 
 }  // namespace
