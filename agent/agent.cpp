@@ -73,6 +73,7 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
       break;
   }
   options.properties = configuration.mqtt.version == mqtt::Version::v5;
+  options.replay_rate = configuration.buffer.replay_rate;
   return options;
 }
 

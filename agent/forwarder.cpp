@@ -17,14 +17,20 @@ constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
 
 // What remains of the shorter of the two expiries; nothing: none is set. Zero or less: it has expired.
-std::optional<std::chrono::seconds> remaining_expiry(const Delivery& delivery, const Clock& clock) {
+// Wall clocks that nobody has set prove no age.
+std::optional<std::chrono::seconds> remaining_expiry(const Delivery& delivery, const Clock& clock,
+                                                     bool synchronised) {
   std::chrono::seconds expiry = delivery.options.expiry;
   const std::chrono::seconds asked = delivery.message->expiry;
   if (expiry.count() == 0 || (asked.count() > 0 && asked < expiry)) expiry = asked;
   if (expiry.count() == 0) return std::nullopt;
   const Time& time = delivery.message->time;
-  const Nanoseconds age = time.boot == clock.boot() ? clock.monotonic() - Nanoseconds(time.monotonic_ns)
-                                                    : clock.wall() - Nanoseconds(time.wall_ns);
+  Nanoseconds age(0);
+  if (time.boot == clock.boot()) {
+    age = clock.monotonic() - Nanoseconds(time.monotonic_ns);
+  } else if (synchronised && time.mark != TimeMark::unsynchronised) {
+    age = clock.wall() - Nanoseconds(time.wall_ns);
+  }
   return std::chrono::ceil<std::chrono::seconds>(expiry - std::max(age, Nanoseconds(0)));
 }
 
@@ -45,6 +51,7 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       replies_(most_replies, most_reply_bytes),
       pause_(options.retry_min, options.retry_max),
       losses_(session.status_topic, queue, clock, log),
+      replay_(options.replay_rate, clock),
       session_(std::move(session), *this, clock, metrics, log) {
   queue_.on_ready([this] { session_.wake(); });
 }
@@ -73,6 +80,7 @@ Push Forwarder::reply(Delivery&& delivery) {
 }
 
 void Forwarder::on_link_up(bool in_flight_kept) {
+  replay_.link_up();
   if (in_flight_kept) return;
   losses_.link_lost();
   for (Held& held : held_) held.published = false;
@@ -222,7 +230,8 @@ bool Forwarder::send_held() {
 
 Forwarder::Sent Forwarder::send(Held& held) {
   const std::uint64_t sequence = held.outgoing.sequence;
-  const std::optional<std::chrono::seconds> expiry = remaining_expiry(held.outgoing.delivery, clock_);
+  const std::optional<std::chrono::seconds> expiry =
+      remaining_expiry(held.outgoing.delivery, clock_, queue_.clock_is_synchronised());
   if (expiry && expiry->count() <= 0) {
     expired_.add();
     queue_.expire(sequence);
@@ -231,11 +240,15 @@ Forwarder::Sent Forwarder::send(Held& held) {
     if (suspect_ == sequence) clear_suspect();
     return Sent::gone;
   }
+  const bool replayed = replay_.is_replayed(held.outgoing);
+  if (replayed && !replay_.may_send()) return Sent::not_now;
   mqtt::Publication publication = make_publication(held.outgoing, expiry.value_or(std::chrono::seconds(0)));
   publication.token = sequence;
+  if (replayed && options_.properties) publication.user_properties.emplace_back("replayed", "true");
   std::string why;
   switch (session_.publish(publication, &why)) {
     case mqtt::PublishResult::sent:
+      if (replayed) replay_.sent();
       held.published = true;
       held.round = rounds_;
       --unpublished_;

@@ -28,14 +28,16 @@
 #include "mqtt/options.hpp"
 #include "mqtt/session.hpp"
 #include "queue/queue.hpp"
+#include "replay.hpp"
 
 namespace sluice {
 
 struct ForwarderOptions {
   enum class Id : std::uint8_t { property, payload, none };
   Id id = Id::property;
-  bool properties = true;  ///< the session speaks MQTT 5
-  unsigned refusals = 5;   ///< so often refused while others pass: suspect
+  bool properties = true;         ///< the session speaks MQTT 5
+  std::uint32_t replay_rate = 0;  ///< messages of the backlog a second; 0 = as fast as acknowledged
+  unsigned refusals = 5;          ///< so often refused while others pass: suspect
   unsigned disconnections =
       3;  ///< so often at the head of the window when the broker closed the connection: suspect
   std::chrono::milliseconds retry_min{1000};  ///< pause after a refusal, with jitter, doubling to retry_max
@@ -122,6 +124,7 @@ class Forwarder : public mqtt::Listener {
   unsigned losses_alone_ = 0;
 
   LossReport losses_;
+  Replay replay_;
 
   mqtt::Session session_;  // last: its thread uses all of the above
 };

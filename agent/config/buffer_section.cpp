@@ -34,10 +34,6 @@ queue::Options read_buffer(const Setting* table, std::string section, const Read
     reading.not_yet(*buffer.find("order"),
                     "the backlog is sent in the order of acceptance, as with \"strict\"");
   }
-  if (options.replay_rate != 0) {
-    reading.not_yet(*buffer.find("replay_rate"),
-                    "the backlog is sent as fast as it is acknowledged, as with 0");
-  }
   reading.finish(buffer);
   return options;
 }

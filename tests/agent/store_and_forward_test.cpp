@@ -144,7 +144,8 @@ TEST_P(StoreAndForward, WhatWasCollectedOfflineSurvivesAKillAndArrivesOnce) {
 
 TEST_P(StoreAndForward, KilledAgainAndAgainWhileDrainingLosesNothing) {
   const int kills = dose("SLUICE_TEST_KILLS", 20);
-  const int count = std::max(dose("SLUICE_TEST_MESSAGES", 20'000), kills * 700);  // so that every kill finds something to drain
+  const int count = std::max(dose("SLUICE_TEST_MESSAGES", 20'000),
+                             kills * 700);  // so that every kill finds something to drain
   collect_offline(count);
   broker_.start();
   Subscriber subscriber(broker_.port(), everything());
@@ -189,6 +190,43 @@ TEST_P(StoreAndForward, TheBrokerComesAndGoesWhileDraining) {
   const auto published = agent_.status()["metrics"]["mqtt"]["published"].get<int>();
   EXPECT_LE(published - count, 5 * window);
   expect_balanced();
+}
+
+TEST(Replayed, IsMarkedAndKeepsToItsRate) {
+  Broker broker;
+  AgentProcess agent("");
+  broker.stop();
+  constexpr int count = 250;
+  std::string with_rate = configuration(broker, {1, false}, "");
+  with_rate.replace(with_rate.find("[buffer]\n"), 9, "[buffer]\nreplay_rate = 100\n");
+  agent.configure(with_rate + counter(count));
+  agent.start();
+  ASSERT_TRUE(wait_until([&] { return agent.buffer()["messages"] == count; }, long_patience)) << agent.log();
+  ASSERT_EQ(agent.stop(), 0);
+  broker.start();
+  Subscriber subscriber(broker.port());
+  agent.configure(with_rate +
+                  "[[input]]\nplugin = \"simulator\"\nname = \"live\"\ntopic = \"live\"\nrate = 5\n");
+  const auto begin = std::chrono::steady_clock::now();
+  agent.start();
+  ASSERT_TRUE(
+      subscriber.wait_for([](const Received& received) { return received.topic == "live"; }, long_patience));
+  // 100 at once, and the others at 100 a second: it cannot have been faster.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1400));
+  const auto is_marked = [](const Received& received) {
+    const auto& all = received.user_properties;
+    return std::find(all.begin(), all.end(), std::pair<std::string, std::string>("replayed", "true")) !=
+           all.end();
+  };
+  EXPECT_TRUE(subscriber.wait_for(
+      [&](const Received& received) { return received.topic == "live" && !is_marked(received); },
+      long_patience))
+      << agent.log();
+  const auto& all = subscriber.messages();
+  EXPECT_EQ(std::count_if(
+                all.begin(), all.end(),
+                [&](const Received& received) { return received.topic != "live" && is_marked(received); }),
+            count);
 }
 
 std::string name_of(const testing::TestParamInfo<Link>& link) {

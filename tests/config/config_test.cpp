@@ -283,8 +283,6 @@ TEST(Warnings, TellOfWhatThisVersionDoesNotDoYet) {
       ElementsAre(
           "sluice.toml:2: buffer.order: not yet: the backlog is sent in the order of acceptance, as with "
           "\"strict\"",
-          "sluice.toml:3: buffer.replay_rate: not yet: the backlog is sent as fast as it is acknowledged, as "
-          "with 0",
           "sluice.toml:7: input \"i\": publish: not yet: every message is published",
           "sluice.toml:11: output \"o\": durable: not yet: what this output has not taken is lost at a stop, "
           "as with false",
