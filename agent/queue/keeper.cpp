@@ -86,6 +86,7 @@ void Keeper::begin_start() {
     }
     state.begin_start(start_, next);
     files_.keep_reserve();
+    files_.look_at_clock();
   } catch (const FormatError&) {
     open_ = false;
     throw;
