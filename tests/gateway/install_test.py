@@ -118,7 +118,7 @@ class FromPackageToBroker(GatewayCase):
         self.assertEqual(self.subscriber.wait("sluice/gateway/status").body["state"], "online")
 
     def test_3_tells_systemd_and_the_journal(self):
-        wait_until("STATUS= tells the link", lambda: self.property("StatusText").startswith("up mqtt://"), 60, 0.5)
+        wait_until("STATUS= tells the link", lambda: self.property("StatusText").startswith("connected to mqtt://"), 60, 0.5)
         self.assertEqual(self.guest.run("stat -c '%U %a' /var/lib/sluice"), "sluice 750")
         self.assertEqual(self.guest.run("ps -o user= -C sluice"), "sluice")
         exposure = self.guest.run("systemd-analyze security --no-pager sluice | tail -1")

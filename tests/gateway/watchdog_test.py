@@ -4,7 +4,7 @@
 import case
 from case import CONFIG, GatewayCase, counting_plugin, report
 from guest import UARTS, wait_until
-from promises import TOPIC, Promises, counting_input
+from promises import Promises, counting_input
 
 WATCHDOG_S = 20  # the unit has 90 s: shorter, so that the case is, and long enough for a slow machine
 A_MINUTE_S = 60
@@ -15,7 +15,7 @@ max_inflight = 5
 durability = "strict"
 {counting_input(50)}
 """
-INCOMPLETE = f"""
+INCOMPLETE = """
 [[input]]
 plugin = "simulator"
 name = "sim"
@@ -74,7 +74,8 @@ class UnderSystemd(GatewayCase):
         self.configure(COUNTING, f"WatchdogSec={WATCHDOG_S}")
         self.promises.wait_more(100)
         pid = self.property("MainPID")
-        self.guest.run(f"dmsetup suspend --nolockfs slow && sleep {A_MINUTE_S}; dmsetup resume slow", limit_s=A_MINUTE_S + 120)
+        stand_still = f"dmsetup suspend --nolockfs slow && sleep {A_MINUTE_S}; dmsetup resume slow"
+        self.guest.run(stand_still, limit_s=A_MINUTE_S + 120)
         self.promises.wait_more(100)
         self.assertEqual((self.property("MainPID"), self.restarts()), (pid, 0))
         self.wait_arrived(f"disk suspended for {A_MINUTE_S} s")
