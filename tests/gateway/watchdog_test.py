@@ -82,9 +82,10 @@ class UnderSystemd(GatewayCase):
         self.guest.run(f"systemctl stop sluice && umount {DISK} && dmsetup remove slow && losetup -D")
 
     def put_state_on_a_disk_of_its_own(self):
+        # Larger than reserve_free, so that there is room.
         self.guest.run(
-            f"systemctl stop sluice; truncate -s 64M /disk && losetup /dev/loop0 /disk && mkfs.ext4 -q /dev/loop0 && "
-            f"dmsetup create slow --table '0 131072 linear /dev/loop0 0' && "
+            f"systemctl stop sluice; truncate -s 256M /disk && losetup /dev/loop0 /disk && mkfs.ext4 -q /dev/loop0 && "
+            f"dmsetup create slow --table '0 524288 linear /dev/loop0 0' && "
             f"mount /dev/mapper/slow {DISK} && chown sluice:sluice {DISK} && chmod 750 {DISK}"
         )
 
