@@ -86,7 +86,7 @@ class UnderSystemd(GatewayCase):
         self.guest.run(
             f"systemctl stop sluice; truncate -s 256M /disk && losetup /dev/loop0 /disk && mkfs.ext4 -q /dev/loop0 && "
             f"dmsetup create slow --table '0 524288 linear /dev/loop0 0' && "
-            f"mount /dev/mapper/slow {DISK} && chown sluice:sluice {DISK} && chmod 750 {DISK}"
+            f"mkdir -p {DISK} && mount /dev/mapper/slow {DISK} && chown sluice:sluice {DISK} && chmod 750 {DISK}"
         )
 
     def test_4_a_resolver_that_does_not_answer_does_not(self):
