@@ -108,15 +108,16 @@ class GatewayCase(unittest.TestCase):
 
     @classmethod
     def configure(cls, text, drop_in=""):
-        """Writes the configuration, with the broker in it, and what of the unit is to be otherwise, to the disk; restarts the
-        agent."""
+        """Writes the configuration, with the broker in it, and what of the unit is to be otherwise, to the disk;
+        restarts the agent."""
         cls.guest.write(CONFIG, cls.configuration(text))
         cls.guest.write(f"{DROP_INS}/test.conf", f"[Service]\nRestartSec=1\n{drop_in}\n")
         cls.guest.run("sync && systemctl daemon-reload && systemctl restart sluice", limit_s=180)
 
     @classmethod
     def configuration(cls, text):
-        return f'[agent]\nid = "gateway"\n[mqtt]\nbrokers = ["mqtt://{HOST}:{cls.broker.port}"]\nreconnect_max = "2s"\n{text}'
+        brokers = f'["mqtt://{HOST}:{cls.broker.port}"]'
+        return f'[agent]\nid = "gateway"\n[mqtt]\nbrokers = {brokers}\nreconnect_max = "2s"\n{text}'
 
     def status(self):
         return json.loads(self.guest.run("sluice status --json 2>/dev/null"))

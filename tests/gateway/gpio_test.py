@@ -66,8 +66,9 @@ class Gpio(GatewayCase):
         return self.status()["metrics"]["input.cabinet.plugin"]
 
     def wait_taken(self):
-        """Waits until every edge that the kernel has numbered has come, or is counted. Answers how many came, and were lost."""
-        wait_until("the plugin has read all edges", lambda: self.is_idle(), 300, 0.5)
+        """Waits until every edge that the kernel has numbered has come, or is counted. Answers how many came, were
+        dropped, and were seen to be merged."""
+        wait_until("the plugin has read all edges", self.is_idle, 300, 0.5)
         counted = self.metrics()
         came = int(counted["edges"])
         wait_until(f"{came} edges have arrived", lambda: len(self.edges()) >= came, 300)
@@ -83,7 +84,7 @@ class Gpio(GatewayCase):
         return came, dropped, merged
 
     def is_idle(self):
-        """Has the kernel nothing more to tell? The last edge leaves the line low, and is the last that is heard of."""
+        """Has the kernel nothing more to tell?"""
         before = self.metrics()["edges"]
         return before > 0 and self.edges() and before == self.metrics()["edges"]
 

@@ -58,8 +58,8 @@ def _remove_orphans():
 
 
 class Uart:
-    """The far end of a serial port of the guest. It is read all the time, by a thread of its own: what QEMU cannot write holds
-    up the port, and whoever writes to it in the guest."""
+    """The far end of a serial port of the guest. It is read all the time, by a thread of its own: what QEMU cannot write
+    holds up the port, and whoever writes to it in the guest."""
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)

@@ -60,7 +60,8 @@ class Promises:
     def missing(self, but_run=None):
         """Promised, and not here yet; without those of one run."""
         arrived = set(self.arrivals())
-        return sum((run, number) not in arrived for run, numbers in self._promised.items() if run != but_run for number in numbers)
+        runs = [run for run in self._promised if run != but_run]
+        return sum((run, number) not in arrived for run in runs for number in self._promised[run])
 
     def repeated(self):
         arrivals = self.arrivals()

@@ -4,7 +4,7 @@
 import case
 from case import CONFIG, GatewayCase, counting_plugin, report
 from guest import UARTS, wait_until
-from promises import TOPIC, Promises, counting_input
+from promises import Promises, counting_input
 
 WATCHDOG_S = 20  # the unit has 90 s: shorter, so that the case is, and long enough for a slow machine
 A_MINUTE_S = 60
@@ -15,7 +15,7 @@ max_inflight = 5
 durability = "strict"
 {counting_input(50)}
 """
-INCOMPLETE = f"""
+INCOMPLETE = """
 [[input]]
 plugin = "simulator"
 name = "sim"
@@ -74,17 +74,19 @@ class UnderSystemd(GatewayCase):
         self.configure(COUNTING, f"WatchdogSec={WATCHDOG_S}")
         self.promises.wait_more(100)
         pid = self.property("MainPID")
-        self.guest.run(f"dmsetup suspend --nolockfs slow && sleep {A_MINUTE_S}; dmsetup resume slow", limit_s=A_MINUTE_S + 120)
+        stand_still = f"dmsetup suspend --nolockfs slow && sleep {A_MINUTE_S}; dmsetup resume slow"
+        self.guest.run(stand_still, limit_s=A_MINUTE_S + 120)
         self.promises.wait_more(100)
         self.assertEqual((self.property("MainPID"), self.restarts()), (pid, 0))
         self.wait_arrived(f"disk suspended for {A_MINUTE_S} s")
         self.guest.run(f"systemctl stop sluice && umount {DISK} && dmsetup remove slow && losetup -D")
 
     def put_state_on_a_disk_of_its_own(self):
+        # Larger than reserve_free, so that there is room.
         self.guest.run(
-            f"systemctl stop sluice; truncate -s 64M /disk && losetup /dev/loop0 /disk && mkfs.ext4 -q /dev/loop0 && "
-            f"dmsetup create slow --table '0 131072 linear /dev/loop0 0' && "
-            f"mount /dev/mapper/slow {DISK} && chown sluice:sluice {DISK} && chmod 750 {DISK}"
+            f"systemctl stop sluice; truncate -s 256M /disk && losetup /dev/loop0 /disk && mkfs.ext4 -q /dev/loop0 && "
+            f"dmsetup create slow --table '0 524288 linear /dev/loop0 0' && "
+            f"mkdir -p {DISK} && mount /dev/mapper/slow {DISK} && chown sluice:sluice {DISK} && chmod 750 {DISK}"
         )
 
     def test_4_a_resolver_that_does_not_answer_does_not(self):
