@@ -10,6 +10,7 @@ package=sluice_${version}_$(dpkg --print-architecture).deb
 if [ "${3:-}" != inside ]; then
   skip() { echo "$*"; exit 77; }
   if [ "$(id -u)" -ne 0 ]; then skip "needs root, to mount a file system of its own"; fi
+  if ! unshare --mount true; then skip "mounts of its own cannot be had here, as in a chroot"; fi
   tmp=$(mktemp -d)
   trap 'rmdir "$tmp"' EXIT
   # Everything mounted here ends with the name space.
