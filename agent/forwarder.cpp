@@ -15,6 +15,7 @@ constexpr std::uint64_t reply_token = std::uint64_t{1} << 63U;
 constexpr std::size_t taken_at_once = 16;
 constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
+constexpr std::size_t most_gathered_bytes = std::size_t{1} << 20U;
 
 // What remains of the shorter of the two expiries; nothing: none is set. Zero or less: it has expired.
 // Wall clocks that nobody has set prove no age.
@@ -52,6 +53,7 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       pause_(options.retry_min, options.retry_max),
       losses_(session.status_topic, queue, clock, log),
       replay_(options.replay_rate, clock),
+      gathering_(options.id != ForwarderOptions::Id::none, most_gathered_bytes, clock),
       session_(std::move(session), *this, clock, metrics, log) {
   queue_.on_ready([this] { session_.wake(); });
 }
@@ -91,8 +93,8 @@ void Forwarder::on_link_down(std::string_view) {
   if (losses_.link_down()) session_.forget_in_flight();
   const auto head = std::find_if(held_.begin(), held_.end(), [](const Held& held) { return held.published; });
   if (head == held_.end()) return;
-  const std::uint64_t sequence = head->outgoing.sequence;
-  if (suspect_ == sequence) {
+  const std::uint64_t token = head->token;
+  if (suspect_ == token) {
     if (++losses_alone_ >= options_.disconnections) {
       bury(head, "the broker closed the connection each time it was published, alone in the end");
     }
@@ -100,26 +102,39 @@ void Forwarder::on_link_down(std::string_view) {
     session_.forget_in_flight();
     return;
   }
-  losses_at_head_ = sequence == head_at_loss_ ? losses_at_head_ + 1 : 1;
-  head_at_loss_ = sequence;
+  losses_at_head_ = token == head_at_loss_ ? losses_at_head_ + 1 : 1;
+  head_at_loss_ = token;
   if (losses_at_head_ >= options_.disconnections) {
-    suspect(sequence, "the link was lost " + std::to_string(losses_at_head_) +
-                          " times in a row while it waited for its answer");
+    suspect(token, "the link was lost " + std::to_string(losses_at_head_) +
+                       " times in a row while it waited for its answer");
     session_.forget_in_flight();
   }
 }
 
 void Forwarder::on_room() {
-  if (!send_replies() || is_pausing() || !losses_.send(session_) || !send_held()) return;
+  if (!send_replies() || is_pausing() || !losses_.send(session_)) return;
+  gathering_.release_due(ready_);
+  hold(ready_);
+  if (!send_held()) return;
   while (!suspect_) {
     taken_.clear();
     if (queue_.take(taken_, taken_at_once) == 0) return;
     for (queue::Outgoing& outgoing : taken_) {
-      held_.push_back({.outgoing = std::move(outgoing)});
-      ++unpublished_;
+      const bool replayed = replay_.is_replayed(outgoing);
+      gathering_.add(std::move(outgoing), replayed, ready_);
     }
+    hold(ready_);
     if (!send_held()) return;
   }
+}
+
+void Forwarder::hold(std::vector<Parcel>& parcels) {
+  for (Parcel& parcel : parcels) {
+    const std::uint64_t token = parcel.parts.front().sequence;
+    held_.push_back({.parcel = std::move(parcel), .token = token});
+    ++unpublished_;
+  }
+  parcels.clear();
 }
 
 void Forwarder::on_acknowledged(std::uint64_t token) {
@@ -130,11 +145,11 @@ void Forwarder::on_acknowledged(std::uint64_t token) {
   }
   const Place held = find(token);
   if (held == held_.end()) return;
-  held_.erase(held);
   ++acknowledged_;
-  forwarded_.add();
+  forwarded_.add(held->parcel.parts.size());
   pause_.reset();
-  queue_.acknowledge(token);
+  for (const queue::Outgoing& part : held->parcel.parts) queue_.acknowledge(part.sequence);
+  held_.erase(held);
   if (suspect_ == token) clear_suspect();
 }
 
@@ -174,7 +189,7 @@ void Forwarder::on_refused(std::uint64_t token, std::uint8_t reason, bool for_go
     paused_until_ = clock_.monotonic() + pause;
     log_.with(LogField::reason_code, reason)
         .warn("{}: refused by the broker: {}; kept, like what was sent with it, next try in {} ms",
-              held->outgoing.delivery.topic(), mqtt::reason_in_words(reason), pause.count());
+              held->parcel.topic(), mqtt::reason_in_words(reason), pause.count());
   }
   if (held->refusals >= options_.refusals) {
     suspect(token, "refused " + std::to_string(held->refusals) + " times while others passed");
@@ -211,7 +226,7 @@ bool Forwarder::send_replies() {
 bool Forwarder::send_held() {
   for (std::size_t i = 0; unpublished_ > 0 && i < held_.size();) {
     Held& held = held_[i];
-    if (held.published || (suspect_ && suspect_ != held.outgoing.sequence)) {
+    if (held.published || (suspect_ && suspect_ != held.token)) {
       ++i;
       continue;
     }
@@ -229,36 +244,64 @@ bool Forwarder::send_held() {
 }
 
 Forwarder::Sent Forwarder::send(Held& held) {
-  const std::uint64_t sequence = held.outgoing.sequence;
-  const std::optional<std::chrono::seconds> expiry =
-      remaining_expiry(held.outgoing.delivery, clock_, queue_.clock_is_synchronised());
-  if (expiry && expiry->count() <= 0) {
-    expired_.add();
-    queue_.expire(sequence);
-    held_.erase(find(sequence));
+  const std::uint64_t token = held.token;
+  const std::chrono::seconds expiry = drop_expired(held.parcel);
+  if (held.parcel.parts.empty()) {
+    held_.erase(find(token));
     --unpublished_;
-    if (suspect_ == sequence) clear_suspect();
+    if (suspect_ == token) clear_suspect();
     return Sent::gone;
   }
-  const bool replayed = replay_.is_replayed(held.outgoing);
+  const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
   if (replayed && !replay_.may_send()) return Sent::not_now;
-  mqtt::Publication publication = make_publication(held.outgoing, expiry.value_or(std::chrono::seconds(0)));
-  publication.token = sequence;
+  mqtt::Publication publication = make_publication(held.parcel, expiry);
+  publication.token = token;
   if (replayed && options_.properties) publication.user_properties.emplace_back("replayed", "true");
   std::string why;
   switch (session_.publish(publication, &why)) {
     case mqtt::PublishResult::sent:
-      if (replayed) replay_.sent();
+      if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
       held.round = rounds_;
       --unpublished_;
       return Sent::yes;
     case mqtt::PublishResult::refused:
-      bury(find(sequence), why);
+      bury(find(token), why);
       return Sent::gone;
     default:
       return Sent::not_now;
   }
+}
+
+// What remains of the shortest expiry of those that are left; 0 = none of them has one.
+std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
+  const bool synchronised = queue_.clock_is_synchronised();
+  std::chrono::seconds shortest(0);
+  std::erase_if(parcel.parts, [&](const queue::Outgoing& part) {
+    const std::optional<std::chrono::seconds> expiry = remaining_expiry(part.delivery, clock_, synchronised);
+    if (!expiry) return false;
+    if (expiry->count() > 0) {
+      if (shortest.count() == 0 || *expiry < shortest) shortest = *expiry;
+      return false;
+    }
+    expired_.add();
+    queue_.expire(part.sequence);
+    return true;
+  });
+  return shortest;
+}
+
+mqtt::Publication Forwarder::make_publication(const Parcel& parcel, std::chrono::seconds expiry) const {
+  if (!parcel.batched) return make_publication(parcel.parts.front(), expiry);
+  mqtt::Publication publication;
+  publication.topic = parcel.topic();
+  publication.payload = encode_batch(parcel, options_.id != ForwarderOptions::Id::none);
+  publication.qos = parcel.options().qos;
+  publication.retain = parcel.options().retain;
+  if (!options_.properties) return publication;
+  publication.expiry = expiry;
+  publication.content_type = "application/json";
+  return publication;
 }
 
 mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing,
@@ -284,28 +327,56 @@ mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing,
   return publication;
 }
 
-Forwarder::Place Forwarder::find(std::uint64_t sequence) {
-  return std::find_if(held_.begin(), held_.end(),
-                      [&](const Held& held) { return held.outgoing.sequence == sequence; });
+Forwarder::Place Forwarder::find(std::uint64_t token) {
+  return std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.token == token; });
 }
 
-// Dead-letters a message and goes on with the others.
+// Dead-letters a message and goes on with the others. A batch is tried in parts first.
 void Forwarder::bury(Place held, const std::string& reason, std::optional<std::uint8_t> code) {
-  const std::uint64_t sequence = held->outgoing.sequence;
+  if (held->parcel.parts.size() > 1) {
+    split(held, reason);
+    return;
+  }
+  const std::uint64_t token = held->token;
+  const queue::Outgoing& outgoing = held->parcel.parts.front();
   const Log log = code ? log_.with(LogField::reason_code, *code) : log_;
-  log.error("{}: message {} is dead-lettered: {}; see `sluice buffer list --dead`",
-            held->outgoing.delivery.topic(), held->outgoing.id, reason);
+  log.error("{}: message {} is dead-lettered: {}; see `sluice buffer list --dead`", outgoing.delivery.topic(),
+            outgoing.id, reason);
   dead_lettered_.add();
-  queue_.dead_letter(sequence, reason);
+  queue_.dead_letter(outgoing.sequence, reason);
   if (!held->published) --unpublished_;
   held_.erase(held);
-  if (suspect_ == sequence) clear_suspect();
+  if (suspect_ == token) clear_suspect();
 }
 
-void Forwarder::suspect(std::uint64_t sequence, const std::string& why) {
-  const Place held = find(sequence);
-  log_.warn("{}: message {} is tried alone: {}", held->outgoing.delivery.topic(), held->outgoing.id, why);
-  suspect_ = sequence;
+// Into two halves, in its place, so that one that cannot pass is found among the others in a few steps.
+void Forwarder::split(Place held, const std::string& why) {
+  const std::uint64_t token = held->token;
+  log_.warn("{}: a batch of {} is tried in halves: {}", held->parcel.topic(), held->parcel.parts.size(), why);
+  if (held->published) ++unpublished_;
+  held->published = false;
+  held->refusals = 0;
+  std::vector<queue::Outgoing>& first = held->parcel.parts;
+  const auto middle = first.begin() + static_cast<std::ptrdiff_t>(first.size() / 2);
+  Held second;
+  second.parcel.batched = true;
+  second.parcel.replayed = held->parcel.replayed;
+  second.parcel.parts.assign(std::make_move_iterator(middle), std::make_move_iterator(first.end()));
+  second.token = second.parcel.parts.front().sequence;
+  first.erase(middle, first.end());
+  held_.insert(std::next(held), std::move(second));
+  ++unpublished_;
+  if (suspect_ == token) clear_suspect();
+}
+
+void Forwarder::suspect(std::uint64_t token, const std::string& why) {
+  const Place held = find(token);
+  if (held->parcel.parts.size() > 1) {
+    split(held, why);
+    return;
+  }
+  log_.warn("{}: message {} is tried alone: {}", held->parcel.topic(), held->parcel.parts.front().id, why);
+  suspect_ = token;
   losses_alone_ = 0;
   session_.limit_window(1);
 }

@@ -24,6 +24,7 @@
 #include "base/mailbox.hpp"
 #include "base/message.hpp"
 #include "base/metrics.hpp"
+#include "gathering.hpp"
 #include "loss_report.hpp"
 #include "mqtt/options.hpp"
 #include "mqtt/session.hpp"
@@ -76,7 +77,8 @@ class Forwarder : public mqtt::Listener {
 
  private:
   struct Held {
-    queue::Outgoing outgoing;
+    Parcel parcel;
+    std::uint64_t token = 0;          // the first sequence that was in it
     bool published = false;           // and not answered
     unsigned refusals = 0;            // while others passed
     std::uint64_t passed_before = 0;  // acknowledged_ at the last refusal
@@ -88,10 +90,14 @@ class Forwarder : public mqtt::Listener {
   bool send_replies();
   bool send_held();
   Sent send(Held& held);
+  void hold(std::vector<Parcel>& parcels);
+  std::chrono::seconds drop_expired(Parcel& parcel);
   mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry) const;
-  Place find(std::uint64_t sequence);
+  mqtt::Publication make_publication(const Parcel& parcel, std::chrono::seconds expiry) const;
+  Place find(std::uint64_t token);
   void bury(Place held, const std::string& reason, std::optional<std::uint8_t> code = {});
-  void suspect(std::uint64_t sequence, const std::string& why);
+  void split(Place held, const std::string& why);
+  void suspect(std::uint64_t token, const std::string& why);
   void clear_suspect();
   bool is_pausing() const;
 
@@ -112,19 +118,20 @@ class Forwarder : public mqtt::Listener {
   std::size_t unpublished_ = 0;  // of them
   std::deque<Delivery> waiting_replies_;
   std::vector<queue::Outgoing> taken_;
+  std::vector<Parcel> ready_;  // to be held
   std::uint64_t next_reply_ = 0;
   std::uint64_t acknowledged_ = 0;
   Backoff pause_;
   Nanoseconds paused_until_{0};
-  std::uint64_t rounds_ = 0;  // pauses so far
-  std::uint64_t head_at_loss_ =
-      0;  // the sequence that was the oldest unanswered when the link went down last
+  std::uint64_t rounds_ = 0;        // pauses so far
+  std::uint64_t head_at_loss_ = 0;  // the token of the oldest unanswered when the link went down last
   unsigned losses_at_head_ = 0;
   std::optional<std::uint64_t> suspect_;  // tried alone
   unsigned losses_alone_ = 0;
 
   LossReport losses_;
   Replay replay_;
+  Gathering gathering_;
 
   mqtt::Session session_;  // last: its thread uses all of the above
 };

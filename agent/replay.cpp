@@ -21,8 +21,8 @@ bool Replay::may_send() {
   return paid_until_ - clock_.monotonic() < at_once;
 }
 
-void Replay::sent() {
-  if (rate_ > 0) paid_until_ += at_once / rate_;
+void Replay::sent(std::size_t messages) {
+  if (rate_ > 0) paid_until_ += static_cast<std::int64_t>(messages) * at_once / rate_;
 }
 
 }  // namespace sluice

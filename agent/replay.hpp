@@ -6,6 +6,7 @@
 // second at once; what comes in meanwhile waits behind them, as the order of acceptance wants it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/clock.hpp"
@@ -22,8 +23,8 @@ class Replay {
   bool is_replayed(const queue::Outgoing& outgoing) const;
   /// May one more be sent now?
   bool may_send();
-  /// One has been.
-  void sent();
+  /// So many have been.
+  void sent(std::size_t messages = 1);
 
  private:
   const std::uint32_t rate_;

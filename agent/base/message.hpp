@@ -70,6 +70,14 @@ struct Message {
 enum class Format : std::uint8_t { json = 0, raw = 1 };
 enum class Priority : std::uint8_t { high = 0, normal = 1, low = 2 };
 
+/// How many samples of one topic travel in one publication, at most; a JSON array of them.
+struct Batching {
+  std::uint32_t count = 0;      ///< messages; 0 = each is published alone
+  std::uint32_t bytes = 0;      ///< of the payload
+  std::chrono::seconds age{0};  ///< that the first of them waits for others
+  bool operator==(const Batching&) const = default;
+};
+
 /// What a rule asks of a delivery.
 struct DeliveryOptions {
   std::uint8_t qos = 1;
@@ -77,6 +85,7 @@ struct DeliveryOptions {
   Format format = Format::json;
   Priority priority = Priority::normal;
   std::chrono::seconds expiry{0};  ///< counted from the acceptance of the message; 0 = none
+  Batching batch;
   bool operator==(const DeliveryOptions&) const = default;
 };
 

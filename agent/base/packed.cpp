@@ -20,6 +20,7 @@ enum Flag : std::uint8_t {
   flag_properties = 16,
   flag_payload = 32,
   flag_device_time = 64,
+  flag_batch = 128,
 };
 
 enum class Type : std::uint8_t { none, no, yes, int64, uint64, number, text, bytes };
@@ -105,11 +106,14 @@ class Reader {
 
   std::string_view rest() { return bytes_.substr(std::exchange(at_, bytes_.size())); }
 
-  std::chrono::seconds seconds() {
-    const std::uint64_t count = length();
-    if (count > std::numeric_limits<std::uint32_t>::max()) fail("an expiry out of range");
-    return std::chrono::seconds(count);
+  // A length that fits in 32 bits.
+  std::uint32_t number32() {
+    const std::uint64_t value = length();
+    if (value > std::numeric_limits<std::uint32_t>::max()) fail("a number out of range");
+    return static_cast<std::uint32_t>(value);
   }
+
+  std::chrono::seconds seconds() { return std::chrono::seconds(number32()); }
 
   [[noreturn]] void fail(const char* what) const {
     throw UnpackError("stored message, byte " + std::to_string(at_) + ": " + what);
@@ -180,6 +184,7 @@ void pack(const Delivery& delivery, std::string& out) {
   if (has_properties(message)) flags |= flag_properties;
   if (message.payload) flags |= flag_payload;
   if (message.time.kind == TimeKind::device) flags |= flag_device_time;
+  if (options.batch.count > 0) flags |= flag_batch;
 
   put(out, format_version);
   put(out, static_cast<std::uint8_t>(flags));
@@ -193,6 +198,11 @@ void pack(const Delivery& delivery, std::string& out) {
   put(out, message.time.boot);
   if (flags & flag_route_expiry) put_length(out, static_cast<std::uint64_t>(options.expiry.count()));
   if (flags & flag_message_expiry) put_length(out, static_cast<std::uint64_t>(message.expiry.count()));
+  if (flags & flag_batch) {
+    put_length(out, options.batch.count);
+    put_length(out, options.batch.bytes);
+    put_length(out, static_cast<std::uint64_t>(options.batch.age.count()));
+  }
   if (flags & flag_properties) {
     put_text(out, message.content_type);
     put_text(out, message.response_topic);
@@ -236,6 +246,11 @@ Delivery unpack(std::string_view bytes) {
   message->time.mark = static_cast<TimeMark>(mark);
   if (flags & flag_route_expiry) delivery.options.expiry = in.seconds();
   if (flags & flag_message_expiry) message->expiry = in.seconds();
+  if (flags & flag_batch) {
+    delivery.options.batch.count = in.number32();
+    delivery.options.batch.bytes = in.number32();
+    delivery.options.batch.age = in.seconds();
+  }
   if (flags & flag_properties) {
     message->content_type = in.text();
     message->response_topic = in.text();

@@ -3,7 +3,8 @@
 //
 // Format 1, numbers little-endian, `v` an unsigned LEB128 number, `s` a v length and that many bytes:
 //   u8 version (1) | u8 flags | u8 qos+format+priority | s topic | s input | i64 wall_ns | i64 monotonic_ns |
-//   u64 boot | [v route expiry s] | [v message expiry s] | [properties] | body
+//   u64 boot | [v route expiry s] | [v message expiry s] | [v batch count | v batch bytes | v batch age s] |
+//   [properties] | body
 // where flags say which of the parts in brackets are there, and the body is either the payload, to the end,
 // or samples, to the end: s name | u8 type and quality | value | [s error].
 #pragma once

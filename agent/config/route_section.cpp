@@ -48,6 +48,7 @@ class RouteReader {
                       {{"high", Priority::high}, {"normal", Priority::normal}, {"low", Priority::low}});
     options.expiry =
         table_.duration_in("expiry", options.expiry, {.max = std::chrono::seconds(0xFFFFFFFFLL)});
+    read_batch(options);
     if (options.priority != Priority::normal) {
       reading_.not_yet(*table_.find("priority"), "there is one lane, so that nothing overtakes");
     }
@@ -55,6 +56,26 @@ class RouteReader {
       reading_.warnings.add(*table_.find("expiry"),
                             "the broker does not learn of it: only MQTT 5 has a message expiry");
     }
+  }
+
+  void read_batch(DeliveryOptions& options) {
+    constexpr Batching usual{.count = 0, .bytes = 16U << 10U, .age = std::chrono::seconds(5)};
+    Batching batch;
+    batch.count = static_cast<std::uint32_t>(table_.integer("batch_count", usual.count, 0, 10'000));
+    batch.bytes = static_cast<std::uint32_t>(table_.size("batch_bytes", usual.bytes, 256, 256U << 10U));
+    batch.age = table_.duration_in("batch_age", usual.age,
+                                   {.min = std::chrono::seconds(1), .max = std::chrono::hours(1)});
+    if (batch.count == 0) {
+      for (const char* key : {"batch_bytes", "batch_age"}) {
+        if (table_.given(key)) reading_.warnings.add(*table_.find(key), "has no effect without batch_count");
+      }
+      return;
+    }
+    if (options.format != Format::json) {
+      reading_.problems.add(*table_.find("batch_count"),
+                            "a batch is a JSON array: it needs format = \"json\"");
+    }
+    options.batch = batch;
   }
 
   void check_outputs(const std::set<std::string, std::less<>>& names) {

@@ -52,7 +52,7 @@ Message full_message() {
 }
 
 DeliveryOptions full_options() {
-  return {2, true, Format::raw, Priority::low, 86400s};
+  return {2, true, Format::raw, Priority::low, 86400s, {10'000, 262'144, 3600s}};
 }
 
 std::string packed(const Delivery& given) {
@@ -84,7 +84,7 @@ TEST(Packed, ReadsBackEachOption) {
         for (Priority priority : {Priority::high, Priority::normal, Priority::low}) {
           for (auto expiry : {0s, 1s, 127s, 128s, 4294967295s}) {
             expect_same(delivery(small_message(),
-                                 {static_cast<std::uint8_t>(qos), retain, format, priority, expiry}));
+                                 {static_cast<std::uint8_t>(qos), retain, format, priority, expiry, {}}));
           }
         }
       }
@@ -170,7 +170,7 @@ TEST(Packed, IsTheseBytes) {
       "\x05\x00\x00\x00\x00\x00\x00\x00"  //
       "\x01"                              // error
       "e"s;
-  EXPECT_EQ(packed(delivery(message, {1, false, Format::raw, Priority::normal, 300s})), expected);
+  EXPECT_EQ(packed(delivery(message, {1, false, Format::raw, Priority::normal, 300s, {}})), expected);
 }
 
 TEST(Packed, RefusesEveryCutOrReadsLess) {

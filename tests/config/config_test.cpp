@@ -105,7 +105,7 @@ TEST(Defaults, OfInstancesSubscriptionsAndRoutesAreThoseOfTheContract) {
   expected.to = {"b", "a"};
   expected.place = config.routes[0].place;
   EXPECT_EQ(config.routes[0], expected);
-  EXPECT_EQ(expected.options, (DeliveryOptions{1, false, Format::json, Priority::normal, seconds(0)}));
+  EXPECT_EQ(expected.options, (DeliveryOptions{1, false, Format::json, Priority::normal, seconds(0), {}}));
   EXPECT_EQ(expected.place.line, 9U);
 }
 
@@ -257,8 +257,9 @@ TEST(Values, EveryKeyOfARouteArrives) {
       "[[route]]\nmatch = \"cmd/{agent}/+/#\"\nto = [\"mqtt\"]\nfrom = \"any\"\nloop = true\ncopy = "
       "true\ntopic = \"x/{1}\"\nqos = 2\n"
       "retain = true\nformat = \"raw\"\npriority = \"high\"\nexpiry = \"90s\"\n[[route]]\nmatch = \"a\"\nto "
-      "= []\nfrom = \"broker\"\n");
-  ASSERT_EQ(config.routes.size(), 2U);
+      "= []\nfrom = \"broker\"\nbatch_count = 100\nbatch_bytes = \"1KiB\"\nbatch_age = \"7s\"\n"
+      "[[route]]\nmatch = \"b\"\nto = []\nbatch_count = 3\n");
+  ASSERT_EQ(config.routes.size(), 3U);
   route::Rule expected;
   expected.match = "cmd/gateway/+/#";
   expected.to = {"mqtt"};
@@ -266,11 +267,13 @@ TEST(Values, EveryKeyOfARouteArrives) {
   expected.loop = true;
   expected.copy = true;
   expected.topic = "x/{1}";
-  expected.options = {2, true, Format::raw, Priority::high, seconds(90)};
+  expected.options = {2, true, Format::raw, Priority::high, seconds(90), {}};
   expected.place = config.routes[0].place;
   EXPECT_EQ(config.routes[0], expected);
   EXPECT_EQ(config.routes[1].from, route::From::broker);
   EXPECT_THAT(config.routes[1].to, IsEmpty());
+  EXPECT_EQ(config.routes[1].options.batch, (Batching{100, 1024, seconds(7)}));
+  EXPECT_EQ(config.routes[2].options.batch, (Batching{3, 16'384, seconds(5)}));
 }
 
 TEST(Warnings, TellOfWhatThisVersionDoesNotDoYet) {

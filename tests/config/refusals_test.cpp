@@ -252,6 +252,14 @@ TEST(Refusals, OfRoutes) {
           "7: route 1: priority: expected \"high\", \"normal\" or \"low\", got 1"},
          {"match = \"#\"\nto = []\nexpiry = \"1500ms\"",
           "7: route 1: expiry: expected a multiple of 1s, got \"1500ms\""},
+         {"match = \"#\"\nto = []\nbatch_count = 10001",
+          "7: route 1: batch_count: expected 0..10000, got 10001"},
+         {"match = \"#\"\nto = []\nbatch_count = 10\nbatch_bytes = \"1MiB\"",
+          "8: route 1: batch_bytes: expected 256B..256KiB, got \"1MiB\""},
+         {"match = \"#\"\nto = []\nbatch_count = 10\nbatch_age = \"500ms\"",
+          "8: route 1: batch_age: expected 1s..1h, got \"500ms\""},
+         {"match = \"#\"\nto = []\nbatch_count = 10\nformat = \"raw\"",
+          "7: route 1: batch_count: a batch is a JSON array: it needs format = \"json\""},
          {"match = \"#\"\nto = []\ntopc = \"x\"",
           "7: route 1: unknown key \"topc\"; did you mean \"topic\"?"}});
 }

@@ -59,7 +59,9 @@ TEST(Sample, IsGoodWithEveryCommentedKeySwitchedOn) {
     warnings.push_back(to_string(Problem{{}, warning.path, warning.text}));
   EXPECT_THAT(warnings, ElementsAre("mqtt.tls: has no effect: no broker begins with mqtts://",
                                     "output \"archive\": gets nothing: no [[route]] names it",
-                                    "output \"archive\": buffer: has no effect without durable = true"));
+                                    "output \"archive\": buffer: has no effect without durable = true",
+                                    "route 1: batch_bytes: has no effect without batch_count",
+                                    "route 1: batch_age: has no effect without batch_count"));
 }
 
 TEST(Sample, ShowsTheDefaults) {
