@@ -14,5 +14,7 @@ step "payloads"
 "$build/tests/bench/encode_bench"
 step "the queue against bare SQLite"
 "$build/tests/bench/queue_bench"
+step "bytes on the wire, with and without batches"
+tests/bench/wire.sh "$build"
 step "memory after a million messages in 10 minutes"
 tests/bench/memory.sh "$build" 600
