@@ -53,7 +53,9 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       pause_(options.retry_min, options.retry_max),
       losses_(session.status_topic, queue, clock, log),
       replay_(options.replay_rate, clock),
-      gathering_(options.id != ForwarderOptions::Id::none, most_gathered_bytes, clock),
+      gathering_({.id = options.id != ForwarderOptions::Id::none,
+                  .replayed = options.id == ForwarderOptions::Id::payload},
+                 most_gathered_bytes, clock),
       session_(std::move(session), *this, clock, metrics, log) {
   queue_.on_ready([this] { session_.wake(); });
 }
@@ -207,7 +209,7 @@ bool Forwarder::send_replies() {
   while (!waiting_replies_.empty()) {
     queue::Outgoing outgoing;
     outgoing.delivery = waiting_replies_.front();
-    mqtt::Publication publication = make_publication(outgoing, outgoing.delivery.message->expiry);
+    mqtt::Publication publication = make_publication(outgoing, outgoing.delivery.message->expiry, false);
     publication.token = reply_token | next_reply_;
     std::string why;
     const mqtt::PublishResult result = session_.publish(publication, &why);
@@ -254,9 +256,8 @@ Forwarder::Sent Forwarder::send(Held& held) {
   }
   const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
   if (replayed && !replay_.may_send()) return Sent::not_now;
-  mqtt::Publication publication = make_publication(held.parcel, expiry);
+  mqtt::Publication publication = make_publication(held.parcel, expiry, replayed);
   publication.token = token;
-  if (replayed && options_.properties) publication.user_properties.emplace_back("replayed", "true");
   std::string why;
   switch (session_.publish(publication, &why)) {
     case mqtt::PublishResult::sent:
@@ -291,28 +292,33 @@ std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
   return shortest;
 }
 
-mqtt::Publication Forwarder::make_publication(const Parcel& parcel, std::chrono::seconds expiry) const {
-  if (!parcel.batched) return make_publication(parcel.parts.front(), expiry);
+// What waited for the link is marked where ids are: in the payload, too, for those who read no properties.
+mqtt::Publication Forwarder::make_publication(const Parcel& parcel, std::chrono::seconds expiry,
+                                              bool replayed) const {
+  if (!parcel.batched) return make_publication(parcel.parts.front(), expiry, replayed);
   mqtt::Publication publication;
   publication.topic = parcel.topic();
-  publication.payload = encode_batch(parcel, options_.id != ForwarderOptions::Id::none);
+  publication.payload =
+      encode_batch(parcel, {.id = options_.id != ForwarderOptions::Id::none,
+                            .replayed = replayed && options_.id == ForwarderOptions::Id::payload});
   publication.qos = parcel.options().qos;
   publication.retain = parcel.options().retain;
   if (!options_.properties) return publication;
   publication.expiry = expiry;
   publication.content_type = "application/json";
+  if (replayed) publication.user_properties.emplace_back("replayed", "true");
   return publication;
 }
 
-mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing,
-                                              std::chrono::seconds expiry) const {
+mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry,
+                                              bool replayed) const {
   const Delivery& delivery = outgoing.delivery;
   const Message& message = *delivery.message;
+  const bool in_payload = options_.id == ForwarderOptions::Id::payload && !outgoing.id.empty();
   mqtt::Publication publication;
   publication.topic = delivery.topic();
   publication.payload = encode::encode(
-      delivery, {.id_in_payload = options_.id == ForwarderOptions::Id::payload && !outgoing.id.empty(),
-                 .id = outgoing.id});
+      delivery, {.id_in_payload = in_payload, .id = outgoing.id, .replayed = replayed && in_payload});
   publication.qos = delivery.options.qos;
   publication.retain = delivery.options.retain || message.retain;
   if (!options_.properties) return publication;
@@ -324,6 +330,7 @@ mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing,
   if (options_.id == ForwarderOptions::Id::property && !outgoing.id.empty()) {
     publication.user_properties.emplace_back("id", outgoing.id);
   }
+  if (replayed) publication.user_properties.emplace_back("replayed", "true");
   return publication;
 }
 

@@ -92,8 +92,9 @@ class Forwarder : public mqtt::Listener {
   Sent send(Held& held);
   void hold(std::vector<Parcel>& parcels);
   std::chrono::seconds drop_expired(Parcel& parcel);
-  mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry) const;
-  mqtt::Publication make_publication(const Parcel& parcel, std::chrono::seconds expiry) const;
+  mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry,
+                                     bool replayed) const;
+  mqtt::Publication make_publication(const Parcel& parcel, std::chrono::seconds expiry, bool replayed) const;
   Place find(std::uint64_t token);
   void bury(Place held, const std::string& reason, std::optional<std::uint8_t> code = {});
   void split(Place held, const std::string& why);

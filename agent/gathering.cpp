@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t brackets = 2;
 
-std::string encode_part(const queue::Outgoing& part, bool with_ids) {
-  return encode::encode(part.delivery, {.id_in_payload = with_ids && !part.id.empty(), .id = part.id});
+std::string encode_part(const queue::Outgoing& part, ElementForm form) {
+  return encode::encode(part.delivery, {.id_in_payload = form.id, .id = part.id, .replayed = form.replayed});
 }
 
 }  // namespace
@@ -23,21 +23,21 @@ bool is_batchable(const Delivery& delivery) {
          message.user_properties.empty();
 }
 
-std::string encode_batch(const Parcel& batch, bool with_ids) {
+std::string encode_batch(const Parcel& batch, ElementForm form) {
   std::string text = "[";
   for (const queue::Outgoing& part : batch.parts) {
     if (text.size() > 1) text += ',';
-    text += encode_part(part, with_ids);
+    text += encode_part(part, form);
   }
   return text += ']';
 }
 
-Gathering::Gathering(bool with_ids, std::size_t max_bytes, const Clock& clock)
-    : with_ids_(with_ids), max_bytes_(max_bytes), clock_(clock) {}
+Gathering::Gathering(ElementForm form, std::size_t max_bytes, const Clock& clock)
+    : form_(form), max_bytes_(max_bytes), clock_(clock) {}
 
 void Gathering::add(queue::Outgoing&& outgoing, bool replayed, std::vector<Parcel>& ready) {
   const bool batchable = is_batchable(outgoing.delivery);
-  const std::size_t bytes = batchable ? encode_part(outgoing, with_ids_).size() + 1 : 0;
+  const std::size_t bytes = batchable ? encode_part(outgoing, form_).size() + 1 : 0;
   const Batching limits = outgoing.delivery.options.batch;
 
   auto open = batches_.empty() ? by_topic_.end() : by_topic_.find(outgoing.delivery.topic());

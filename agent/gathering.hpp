@@ -33,13 +33,20 @@ struct Parcel {
 /// May it travel in a batch: its route asks for it, and it has nothing but samples.
 bool is_batchable(const Delivery& delivery);
 
+/// What an element of a batch has beside what its message says.
+struct ElementForm {
+  bool id = true;
+  bool replayed = false;  ///< the mark of what waited for the link
+};
+
 /// The JSON array of a batch.
-std::string encode_batch(const Parcel& batch, bool with_ids);
+std::string encode_batch(const Parcel& batch, ElementForm form);
 
 class Gathering {
  public:
-  /// `max_bytes`: of the payloads of all batches that are being filled; beyond it the oldest go out early.
-  Gathering(bool with_ids, std::size_t max_bytes, const Clock& clock);
+  /// `form`: the longest that elements may have. `max_bytes`: of the payloads of all batches that are being filled; beyond
+  /// it the oldest go out early.
+  Gathering(ElementForm form, std::size_t max_bytes, const Clock& clock);
 
   /// Takes a message in, and appends to `ready` what is to be published now, in this order.
   void add(queue::Outgoing&& outgoing, bool replayed, std::vector<Parcel>& ready);
@@ -58,7 +65,7 @@ class Gathering {
 
   void release(ByDeadline::iterator batch, std::vector<Parcel>& ready);
 
-  const bool with_ids_;
+  const ElementForm form_;
   const std::size_t max_bytes_;
   const Clock& clock_;
   ByDeadline batches_;

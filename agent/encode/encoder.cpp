@@ -231,6 +231,7 @@ std::string to_json(const Message& message, const EncodeOptions& options) {
   put_marks(out, "error", message.samples, error_of);
   put_marks(out, "encoding", message.samples, encoding_of);
   if (options.id_in_payload && !options.id.empty()) put_member(out, "id", options.id);
+  if (options.replayed) out += ",\"replayed\":true";
   if (message.time.mark == TimeMark::corrected) put_member(out, "time", "corrected");
   if (message.time.mark == TimeMark::unsynchronised) put_member(out, "time", "unsynchronised");
   out += '}';

@@ -12,6 +12,7 @@
 //   encoding  "escaped" where the text is not UTF-8: then each byte that is none stands as \xNN and each
 //             backslash as \\ (JSON doubles these backslashes once more); of several samples: an object likewise
 //   id        of this copy of the message, where asked for
+//   replayed  true where it waited for the link, where asked for
 //   time      "corrected" or "unsynchronised" where the host's clock was not right when the time was taken
 // Numbers are as short as they can be and still read back the same; 64-bit integers are exact; NaN and infinities
 // are null with quality "bad"; bytes are base64 (RFC 4648, padded); no value is null.
@@ -30,7 +31,8 @@ namespace sluice::encode {
 
 struct EncodeOptions {
   bool id_in_payload = false;  ///< json of samples only
-  std::string_view id;         ///< "start/sequence"
+  std::string_view id = {};    ///< "start/sequence"
+  bool replayed = false;       ///< to be marked so; json of samples only
 };
 
 std::string encode(const Delivery& delivery, const EncodeOptions& options = {});

@@ -15,8 +15,8 @@
 namespace sluice::plugin {
 namespace {
 
-constexpr std::array<std::string_view, 6> reserved_names = {"ts",       "quality", "error",
-                                                            "encoding", "id",      "time"};
+constexpr std::array<std::string_view, 7> reserved_names = {"ts", "quality", "error",   "encoding",
+                                                            "id", "time",    "replayed"};
 constexpr const char* null_span = "is NULL and has a size";
 constexpr const char* no_utf8 = "is not UTF-8";
 constexpr const char* bad_size = "has a size that is not within its stride";

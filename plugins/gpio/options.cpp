@@ -59,7 +59,8 @@ LineOptions read_line(const Setting& line, const Complain& complain) {
   LineOptions out;
   out.name = line["name"].as<std::string>();
   if (out.name.empty()) complain(line["name"], "expected a name");
-  for (const std::string_view taken : {"ts", "value", "quality", "error", "id", "time", "encoding"}) {
+  for (const std::string_view taken :
+       {"ts", "value", "quality", "error", "id", "time", "encoding", "replayed"}) {
     if (out.name == taken)
       complain(line["name"],
                "a line cannot be called \"" + out.name + "\": that means something else in a message");

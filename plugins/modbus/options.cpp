@@ -18,8 +18,8 @@ constexpr std::array baud_rates{110,     300,     600,     1200,    2400,    480
                                 38400,   57600,   115200,  230400,  460800,  500000,  576000, 921600,
                                 1000000, 1152000, 1500000, 2500000, 3000000, 3500000, 4000000};
 
-constexpr std::array<std::string_view, 7> reserved_samples{"ts", "value", "quality", "error",
-                                                           "id", "time",  "encoding"};
+constexpr std::array<std::string_view, 8> reserved_samples{"ts", "value", "quality",  "error",
+                                                           "id", "time",  "encoding", "replayed"};
 
 std::vector<SettingSpec> tag_specs() {
   return {

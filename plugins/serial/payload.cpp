@@ -3,6 +3,7 @@
 
 #include <sluice/host.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -21,7 +22,8 @@ constexpr int max_depth = 16;
 
 // The agent keeps these names for itself; a device may use them all the same.
 bool reserved(std::string_view name) {
-  return name == "ts" || name == "quality" || name == "error" || name == "id" || name == "time";
+  constexpr std::string_view kept[] = {"ts", "quality", "error", "encoding", "id", "replayed", "time"};
+  return std::find(std::begin(kept), std::end(kept), name) != std::end(kept);
 }
 
 class Fields {

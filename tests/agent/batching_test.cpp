@@ -76,6 +76,35 @@ TEST(Batching, LosesNothingWhenItIsKilled) {
   EXPECT_EQ(queue["ledger"]["acknowledged"], count) << queue;
 }
 
+TEST(Batching, WithoutPropertiesWhatTheySayStandsInThePayload) {
+  for (const std::string route : {"batch_count = 10\nbatch_age = \"1s\"\n", ""}) {
+    constexpr int count = 100;
+    Broker broker;
+    broker.stop();
+    std::string text = configuration(broker, route, count);
+    text.replace(text.find("status_topic"), 0, "version = \"3.1.1\"\nid = \"payload\"\n");
+    AgentProcess agent(text);
+    agent.start();
+    ASSERT_TRUE(wait_until([&] { return agent.buffer()["messages"] == count; }, long_patience))
+        << agent.log();
+    ASSERT_EQ(agent.stop(), 0);
+    agent.configure(text.substr(0, text.find("[[input]]")));
+    broker.start();
+    Subscriber subscriber(broker.port());
+    agent.start();
+    ASSERT_TRUE(agent.wait_drained(long_patience)) << agent.log();
+    std::set<std::string> marked;
+    for (const Received& received : subscriber.messages()) {
+      auto batch = nlohmann::json::parse(received.payload);
+      if (route.empty()) batch = nlohmann::json::array({batch});
+      for (const auto& sample : batch) {
+        if (sample["replayed"] == true) marked.insert(sample["id"].get<std::string>());
+      }
+    }
+    EXPECT_EQ(marked.size(), std::size_t{count}) << route;
+  }
+}
+
 TEST(Batching, ABatchThatIsTooLargeForTheBrokerGoesInParts) {
   constexpr int count = 1000;
   BrokerOptions options;

@@ -20,7 +20,7 @@ constexpr std::size_t plenty = 1U << 20U;
 
 class GatheringTest : public testing::Test {
  protected:
-  explicit GatheringTest(std::size_t max_bytes = plenty) : gathering_(true, max_bytes, clock_) {}
+  explicit GatheringTest(std::size_t max_bytes = plenty) : gathering_({}, max_bytes, clock_) {}
 
   queue::Outgoing outgoing(const std::string& topic, std::int64_t value,
                            Batching batch = {3, 16'384, seconds(5)}) {
@@ -83,7 +83,7 @@ TEST_F(GatheringTest, NeverExceedsTheBytesOfAPayload) {
   for (int i = 0; i < 100; ++i) add(outgoing("a", i, {1000, 512, seconds(5)}));
   ASSERT_GT(ready_.size(), 10U);
   for (const Parcel& parcel : ready_) {
-    EXPECT_LE(encode_batch(parcel, true).size(), 512U);
+    EXPECT_LE(encode_batch(parcel, {}).size(), 512U);
     EXPECT_GT(parcel.parts.size(), 3U);
   }
 }
@@ -137,7 +137,7 @@ TEST_F(GatheringTest, LeavesAloneWhatHasMoreThanSamples) {
 TEST_F(GatheringTest, WritesAnArrayAlsoOfOne) {
   add(outgoing("a", 7, {1, 16'384, seconds(5)}));
   ASSERT_EQ(ready_.size(), 1U);
-  const auto one = nlohmann::json::parse(encode_batch(ready_[0], true));
+  const auto one = nlohmann::json::parse(encode_batch(ready_[0], {}));
   ASSERT_EQ(one.size(), 1U);
   EXPECT_EQ(one[0]["value"], 7);
   EXPECT_EQ(one[0]["id"], "1/1");
@@ -145,10 +145,12 @@ TEST_F(GatheringTest, WritesAnArrayAlsoOfOne) {
   ready_.clear();
   add(outgoing("a", 8, {2, 16'384, seconds(5)}));
   add(outgoing("a", 9, {2, 16'384, seconds(5)}));
-  const auto two = nlohmann::json::parse(encode_batch(ready_.at(0), false));
+  const auto two = nlohmann::json::parse(encode_batch(ready_.at(0), {.id = false, .replayed = true}));
   ASSERT_EQ(two.size(), 2U);
   EXPECT_EQ(two[1]["value"], 9);
   EXPECT_FALSE(two[1].contains("id"));
+  EXPECT_EQ(two[1]["replayed"], true);
+  EXPECT_FALSE(one[0].contains("replayed"));
 }
 
 class SmallGatheringTest : public GatheringTest {

@@ -213,6 +213,12 @@ TEST(Json, CarriesTheIdWhereAskedFor) {
   EXPECT_EQ(encode(made, {.id_in_payload = true, .id = ""}), head + R"(,"value":1})");
 }
 
+TEST(Json, MarksWhatWasReplayedWhereAskedFor) {
+  const Delivery made = delivery({sample(1.0)});
+  EXPECT_EQ(encode(made, {.replayed = true}), head + R"(,"value":1,"replayed":true})");
+  EXPECT_EQ(encode(made, {}), head + R"(,"value":1})");
+}
+
 TEST(Json, TellsHowFarTheTimeCanBeTrusted) {
   const auto marked = [](TimeMark mark) {
     return encode(changed(delivery({sample(1.0)}), [&](Message& m) { m.time.mark = mark; }));

@@ -205,7 +205,7 @@ TEST_F(ConvertTest, RefusesWhatBreaksARule) {
   EXPECT_EQ(refusal([](Emitted& e) { e.samples[0].name = null_text; }),
             "sample 0: name is NULL and has a size");
   EXPECT_EQ(refusal([](Emitted& e) { e.samples[0].name = str("\x80"); }), "sample 0: name is not UTF-8");
-  for (const char* name : {"ts", "quality", "error", "encoding", "id", "time"}) {
+  for (const char* name : {"ts", "quality", "error", "encoding", "id", "time", "replayed"}) {
     EXPECT_EQ(refusal([&](Emitted& e) { e.samples[0].name = str(name); }), reserved);
   }
   EXPECT_EQ(refusal([](Emitted& e) {

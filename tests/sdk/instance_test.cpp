@@ -190,7 +190,7 @@ TEST(Instance, RefusesWhatTheAgentWouldRefuse) {
   Instance emitter(descriptor<Emitter>(), "");
   Emitter::emit = [](Host& host) {
     EXPECT_EQ(host.emit(Message()), Status::Invalid);
-    for (const char* taken : {"ts", "quality", "error", "id", "time", "encoding"}) {
+    for (const char* taken : {"ts", "quality", "error", "id", "time", "encoding", "replayed"}) {
       EXPECT_EQ(host.emit(Message().sample(taken, 1)), Status::Invalid) << taken;
     }
     EXPECT_EQ(host.emit(Message().sample("a", 1).sample("a", 2)), Status::Invalid);

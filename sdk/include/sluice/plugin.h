@@ -102,7 +102,8 @@ enum { SLUICE_GOOD = 0, SLUICE_STALE = 1, SLUICE_BAD = 2 };
 
 typedef struct sluice_sample {
   size_t size;
-  sluice_str name; /* one of a message, or each different; never ts, quality, error, encoding, id, time */
+  /* One of a message, or each different. Never ts, quality, error, encoding, id, replayed, time. */
+  sluice_str name;
   sluice_value value;
   uint32_t quality;
   uint32_t reserved;

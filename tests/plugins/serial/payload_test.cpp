@@ -92,6 +92,9 @@ TEST(SerialPayload, JsonNamesThatTheAgentKeepsForItselfGetAnUnderscore) {
   EXPECT_EQ(message.number("ts_"), 1);
   EXPECT_EQ(message.number("id_"), 2);
   EXPECT_EQ(message.number("time.s"), 3);
+  for (const std::string name : {"quality", "error", "encoding", "replayed", "time"}) {
+    EXPECT_EQ(decoded("{\"" + name + "\":1}", Payload::json).number(name + "_"), 1);
+  }
 }
 
 TEST(SerialPayload, WhatIsNoJsonObjectIsRefusedWithAReason) {

@@ -157,7 +157,7 @@ class FakeHost {
     std::set<std::string_view> names;
     for (const SampleView& sample : message.samples()) {
       const std::string_view name = sample.name();
-      for (const char* taken : {"ts", "quality", "error", "id", "time", "encoding"}) {
+      for (const char* taken : {"ts", "quality", "error", "id", "time", "encoding", "replayed"}) {
         if (name == taken)
           return "the sample name \"" + std::string(name) + "\", which means something else in JSON";
       }
