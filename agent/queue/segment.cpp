@@ -218,6 +218,8 @@ bool Segment::read(std::uint64_t after, std::size_t max_rows, std::size_t max_by
     while (skip_to == 0) {
       if (!select.step()) return true;
       const std::uint64_t sequence = select.unsigned_number(0);
+      // SQLite passes on what it finds on a damaged page where it still looks like a row.
+      if (sequence < next) throw sqlite::Error(SQLITE_CORRUPT, file_, "its rows are out of order");
       if (sequence > last_) return true;
       if (sequence > next)
         gone_.add(next, sequence - 1);  // no rows there: closed, and never looked for again

@@ -24,6 +24,7 @@ constexpr std::uint64_t messages = 3000;
 enum class Damage {
   random_bytes,
   one_random_page,
+  half_a_page,
   zero_bytes,
   cut,
   empty,
@@ -34,9 +35,10 @@ enum class Damage {
   unreadable
 };
 
-constexpr std::array<std::pair<Damage, const char*>, 10> all_damage = {
+constexpr std::array<std::pair<Damage, const char*>, 11> all_damage = {
     {{Damage::random_bytes, "RandomBytes"},
      {Damage::one_random_page, "OneRandomPage"},
+     {Damage::half_a_page, "HalfAPage"},
      {Damage::zero_bytes, "ZeroBytes"},
      {Damage::cut, "Cut"},
      {Damage::empty, "Empty"},
@@ -77,6 +79,8 @@ void damage(const fs::path& file, Damage way) {
       return overwrite(file, 0, random_bytes(size));
     case Damage::one_random_page:
       return overwrite(file, size / 2 / page * page, random_bytes(std::min(size, page)));
+    case Damage::half_a_page:
+      return overwrite(file, size / 2 / page * page + page / 2, std::string(std::min(size, page) / 2, '\0'));
     case Damage::zero_bytes:
       return overwrite(file, 0, std::string(size, '\0'));
     case Damage::cut:
