@@ -91,7 +91,7 @@ void Chain::measure_newest() {
   newest_is_full_ = !segments_.empty() && segments_.back().full_bytes() >= options_.segment_bytes();
 }
 
-void Chain::reload() {
+void Chain::reload(bool doubtful) {
   for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
     if (retired.lane != lane_ || retired.removed) continue;
     std::erase_if(segments_, [&](const Segment& segment) { return segment.number() == retired.number; });
@@ -100,6 +100,7 @@ void Chain::reload() {
   // Rows go into the newest only; of the others memory knows everything.
   if (!segments_.empty()) {
     segments_.back().load(now_());
+    if (doubtful) segments_.back().write_back();
     last_ = std::max(last_, segments_.back().last());
     note(segments_.back());
   }

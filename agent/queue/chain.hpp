@@ -56,7 +56,9 @@ class Chain {
   /// FormatError. Where the folder is missing there is nothing to read.
   void load();
   /// After a failure: what is on disk now, with what memory knows later.
-  void reload();
+  /// `doubtful`: a sync has failed, so that what the log holds may be in the page cache alone. It is written once more,
+  /// to the file itself, before anybody relies on it.
+  void reload(bool doubtful);
 
   /// Rows `first()`..`last()` have been written, at most; 0 without.
   std::uint64_t first() const;

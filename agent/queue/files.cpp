@@ -65,10 +65,10 @@ void Files::load_dead_letters() {
   }
 }
 
-void Files::reload() {
+void Files::reload(bool doubtful) {
   close();
   load_state();
-  chain_.reload();
+  chain_.reload(doubtful);
   load_dead_letters();
 }
 

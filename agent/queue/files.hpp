@@ -29,7 +29,7 @@ class Files {
   /// Opens everything and puts damage aside. Throws sqlite::Error, FormatError, std::system_error.
   void load();
   /// After a failure: what is on disk now, with what memory knows later.
-  void reload();
+  void reload(bool doubtful);
   void close();
 
   /// Puts aside and replaces the file that `error` is about; false: that is none of ours, or it is not damaged.

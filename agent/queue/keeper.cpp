@@ -105,7 +105,8 @@ void Keeper::begin_start() {
 
 // A failed transaction may have happened or not: the files tell.
 void Keeper::recover() {
-  files_.reload();
+  files_.reload(doubtful_);
+  doubtful_ = false;
   Tail::Released released;
   tail_.finish_write(files_.chain().last(), released);
   stale_ = false;

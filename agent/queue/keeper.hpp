@@ -85,6 +85,7 @@ class Keeper final : public StorageClient {
   bool begin_start_ = false;
   bool open_ = false;
   bool stale_ = false;  // a transaction failed: what is on disk has to be read again
+  bool doubtful_ = false;  // and a sync failed: what is in the log may not be on the disk
   bool disk_full_ = false;
   bool finished_ = false;
   bool finished_well_ = true;
@@ -111,6 +112,7 @@ void Keeper::mending(const Step& step) {
       step();
       return;
     } catch (const sqlite::Error& error) {
+      doubtful_ = doubtful_ || error.is_sync();
       if (mended == most || !files_.mend(error)) throw;
       stale_ = open_;
     }

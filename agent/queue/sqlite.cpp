@@ -64,6 +64,10 @@ bool Error::is_full() const {
   return (code_ & primary) == SQLITE_FULL;
 }
 
+bool Error::is_sync() const {
+  return code_ == SQLITE_IOERR_FSYNC;
+}
+
 std::filesystem::path with_suffix(const std::filesystem::path& file, const char* suffix) {
   return file.string() + suffix;
 }

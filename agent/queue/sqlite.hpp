@@ -30,6 +30,8 @@ class Error : public std::runtime_error {
   bool is_damage() const;
   /// There is no room on the disk.
   bool is_full() const;
+  /// What was written may never get to the disk: the kernel says so once, and takes the pages for clean from then on.
+  bool is_sync() const;
 
  private:
   int code_;

@@ -6,6 +6,7 @@
 
 #include "queue/fixture.hpp"
 #include "queue/shim_vfs.hpp"
+#include "queue/sqlite.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -79,6 +80,25 @@ TEST_F(DiskTest, FindsOutWhatBecameOfACommitThatFailed) {
   EXPECT_EQ(stats.ledger.counts[Way::acknowledged] + stats.passed, 10U);
   restart();
   EXPECT_EQ(numbers(take_all()), (std::vector<std::uint64_t>{1, 3, 5, 7, 9, 11, 13, 15, 17, 19}));
+}
+
+// The kernel reports a failed sync once and keeps what was written in memory, clean: a later sync does not write it.
+TEST_F(DiskTest, WritesOnceMoreWhatASyncMayNotHaveBroughtToTheDisk) {
+  restart();
+  append(1, 10);
+  queue->flush();
+  vfs.fail_syncs(true);
+  append(11, 11);
+  advance(minutes(1));
+  vfs.fail_syncs(false);
+  advance(minutes(1));
+  ASSERT_FALSE(queue->stats().degraded);
+  ASSERT_EQ(queue->stats().messages, 11U);
+  // The file without its log, which is where the sync failed.
+  const std::filesystem::path copy = directory.path() / "copy.sqlite";
+  std::filesystem::copy_file(segment_files().front(), copy);
+  sqlite::Connection connection(copy, {.user_version = 2});
+  EXPECT_EQ(connection.number("SELECT count(*) FROM messages"), 11);
 }
 
 TEST_F(DiskTest, StartsWithARandomNumberWhereTheStartCannotBeCommitted) {
