@@ -81,6 +81,8 @@ struct Client::Callbacks {
                                              !library_is_stricter(client.limits_, connected.limits));
       if (!connected.usable) mosquitto_disconnect(handle);
       client.limits_ = connected.limits;
+      // The library formats a line for each packet as long as somebody listens.
+      mosquitto_log_callback_set(handle, nullptr);
     }
     client.events_.emplace_back(std::move(connected));
   }
@@ -181,7 +183,6 @@ void Client::set_up(const ClientOptions& how) {
   mosquitto_publish_v5_callback_set(handle, Callbacks::on_publish);
   mosquitto_subscribe_v5_callback_set(handle, Callbacks::on_subscribe);
   mosquitto_message_v5_callback_set(handle, Callbacks::on_message);
-  mosquitto_log_callback_set(handle, Callbacks::on_log);
 
   if (options_.version == Version::v5 && how.session_expiry.count() > 0) {
     // No asynchronous connect takes properties. A blocking one to a socket that does not exist fails at once, and
@@ -197,6 +198,7 @@ void Client::set_up(const ClientOptions& how) {
 void Client::connect(bool ipv4_only) {
   mosquitto* handle = handle_.get();
   logged_.clear();
+  mosquitto_log_callback_set(handle, Callbacks::on_log);
   // The limit of an earlier connection would stay; the CONNACK lowers it again.
   mosquitto_int_option(handle, MOSQ_OPT_SEND_MAXIMUM, std::numeric_limits<std::uint16_t>::max());
   mosquitto_string_option(handle, MOSQ_OPT_BIND_ADDRESS, ipv4_only ? "0.0.0.0" : nullptr);

@@ -16,6 +16,7 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr auto beat = std::chrono::seconds(1);  // the loop turns at least so often
+constexpr auto ack_patience = std::chrono::milliseconds(5);
 constexpr int rounds_before_poll = 64;  // of publishing and answering, before the socket is read again
 
 }  // namespace
@@ -132,10 +133,25 @@ void Session::Thread::wait() {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_timer() - Steady::now());
   const bool busy = may_give_room() || (client_ && client_->has_events());
   const int timeout = busy ? 0 : static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
-  if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) return;
+  if (timeout > 0 && may_let_answers_wait()) {
+    polled[1].events = 0;
+    const int brief = std::min(timeout, static_cast<int>(ack_patience.count()));
+    if (::poll(polled.data(), polled.size(), brief) < 0 && errno != EINTR) return;
+    polled[1].events = client_->wanted();
+    if (::poll(polled.data(), polled.size(), 0) < 0 && errno != EINTR) return;
+  } else if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) {
+    return;
+  }
   if ((polled[0].revents & POLLIN) != 0) event_.clear();
   if (woken_.exchange(false)) room_ = true;
   if (fd >= 0 && polled[1].revents != 0) client_->on_socket(polled[1].revents);
+}
+
+// An acknowledgement that nobody waits for is read together with others, or when the next message goes out: to wake
+// for each costs more than all the rest of it.
+bool Session::Thread::may_let_answers_wait() const {
+  return phase_ == Phase::up && client_ && client_->fd() >= 0 && client_->wanted() == POLLIN &&
+         !in_flight_.empty() && in_flight_.size() < window() / 2;
 }
 
 Session::Thread::TimePoint Session::Thread::next_timer() {

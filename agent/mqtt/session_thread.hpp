@@ -53,6 +53,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void run();
   bool turn();
   void wait();
+  bool may_let_answers_wait() const;
   TimePoint next_timer();
   bool stopping() const;
   void serve_timers();
