@@ -36,9 +36,31 @@ Push Queue::append_all(std::span<Delivery> deliveries, const std::shared_ptr<voi
   Tail::Released released;
   const Tail::Appended appended =
       tail_->append(deliveries, until_committed, storage_.clock().monotonic(), released);
-  if (appended.ready) ready();
-  if (appended.write_by) storage_.wake_by(*appended.write_by);
+  act_on(appended.ready, appended.write_by);
   return appended.push;
+}
+
+Push Queue::reserve(std::span<const Delivery> deliveries, bool wants_commit) {
+  Tail::Released released;
+  const Tail::Appended room =
+      tail_->reserve(deliveries, wants_commit, storage_.clock().monotonic(), released);
+  act_on(room.ready, room.write_by);
+  return room.push;
+}
+
+void Queue::append_reserved(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed) {
+  const Tail::Appended appended =
+      tail_->append_reserved(deliveries, until_committed, storage_.clock().monotonic());
+  act_on(appended.ready, appended.write_by);
+}
+
+void Queue::cancel(std::span<const Delivery> deliveries) {
+  tail_->cancel(deliveries);
+}
+
+void Queue::act_on(bool ready, const std::optional<Nanoseconds>& write_by) {
+  if (ready) this->ready();
+  if (write_by) storage_.wake_by(*write_by);
 }
 
 bool Queue::wait_room(std::chrono::nanoseconds timeout) {

@@ -64,6 +64,13 @@ class Queue {
   /// The same for several: all of them or none, whatever other threads append meanwhile.
   Push append_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed = nullptr);
 
+  /// The two halves of append_all(), for what goes to several queues, all of them or none: reserve() holds room and
+  /// answers, then append_reserved() takes the same deliveries, or cancel() gives the room back. `wants_commit`: an
+  /// `until_committed` will come with them.
+  Push reserve(std::span<const Delivery> deliveries, bool wants_commit);
+  void append_reserved(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed);
+  void cancel(std::span<const Delivery> deliveries);
+
   /// Waits until there is room for what was refused last; false: time-out, or closed. Any thread.
   bool wait_room(std::chrono::nanoseconds timeout);
 
@@ -116,6 +123,7 @@ class Queue {
 
  private:
   void ready() const;
+  void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
 
   Storage& storage_;

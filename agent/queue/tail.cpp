@@ -41,20 +41,57 @@ std::uint64_t Tail::next_sequence() const {
   return next_;
 }
 
-Tail::Appended Tail::append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
-                            Nanoseconds now, Released& released) {
+std::size_t Tail::bytes_of(std::span<const Delivery> deliveries) {
   std::size_t bytes = deliveries.size() * sizeof(Entry);
   for (const Delivery& delivery : deliveries) bytes += footprint(delivery);
+  return bytes;
+}
+
+Tail::Appended Tail::append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
+                            Nanoseconds now, Released& released) {
+  const std::size_t bytes = bytes_of(deliveries);
   const std::lock_guard lock(mutex_);
+  const Appended room = make_room(bytes, somebody_waits(until_committed), now, released);
+  return room.push == Push::ok ? push_all(deliveries, until_committed, now) : room;
+}
+
+Tail::Appended Tail::reserve(std::span<const Delivery> deliveries, bool somebody_waits, Nanoseconds now,
+                             Released& released) {
+  const std::size_t bytes = bytes_of(deliveries);
+  const std::lock_guard lock(mutex_);
+  const Appended room = make_room(bytes, somebody_waits, now, released);
+  if (room.push == Push::ok) reserved_bytes_ += bytes;
+  return room;
+}
+
+Tail::Appended Tail::append_reserved(std::span<Delivery> deliveries,
+                                     const std::shared_ptr<void>& until_committed, Nanoseconds now) {
+  const std::size_t bytes = bytes_of(deliveries);
+  const std::lock_guard lock(mutex_);
+  reserved_bytes_ -= bytes;
+  return push_all(deliveries, until_committed, now);
+}
+
+void Tail::cancel(std::span<const Delivery> deliveries) {
+  const std::size_t bytes = bytes_of(deliveries);
+  const std::lock_guard lock(mutex_);
+  reserved_bytes_ -= bytes;
+  freed();
+}
+
+Tail::Appended Tail::make_room(std::size_t bytes, bool somebody_waits, Nanoseconds now, Released& released) {
   if (closed_) return {Push::closed, false, std::nullopt};
-  if (somebody_waits(until_committed) && disk_full_) return {Push::full, false, std::nullopt};
+  if (somebody_waits && disk_full_) return {Push::full, false, std::nullopt};
   // What is committed can be read back.
-  while (!fits(bytes) && entries_.front().state >= State::committed) pop_front(released);
-  if (!fits(bytes)) {
-    refused_bytes_ = bytes;
-    due_to_ = next_ - 1;
-    return {Push::full, false, now};
-  }
+  while (!fits(bytes) && !entries_.empty() && entries_.front().state >= State::committed) pop_front(released);
+  if (fits(bytes)) return {};
+  refused_bytes_ = bytes;
+  due_to_ = next_ - 1;
+  return {Push::full, false, now};
+}
+
+Tail::Appended Tail::push_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
+                              Nanoseconds now) {
   Appended appended;
   for (Delivery& delivery : deliveries) {
     const auto write_by = push_back(std::move(delivery), until_committed, now);
@@ -92,13 +129,14 @@ std::optional<Nanoseconds> Tail::push_back(Delivery&& delivery, const std::share
 
 // Whatever its size, something fits into a tail that holds nothing.
 bool Tail::fits(std::size_t bytes) const {
-  return entries_.empty() || entry_bytes_ + bytes <= limits_.memory - read_ahead_bytes();
+  const std::size_t held = entry_bytes_ + reserved_bytes_;
+  return held == 0 || held + bytes <= limits_.memory - read_ahead_bytes();
 }
 
 bool Tail::wait_room(Nanoseconds timeout) {
   const auto room = [this] {
     if (closed_ || fits(refused_bytes_)) return true;
-    std::size_t held = entry_bytes_;
+    std::size_t held = entry_bytes_ + reserved_bytes_;
     for (const Entry& entry : entries_) {
       if (entry.state < State::committed) return false;
       held -= entry.bytes;

@@ -81,6 +81,12 @@ class Tail {
   /// All of them or none; what is not taken is left as it was.
   Appended append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed, Nanoseconds now,
                   Released& released);
+  /// The first half of append(): room, held until append_reserved() or cancel() of the same deliveries.
+  Appended reserve(std::span<const Delivery> deliveries, bool somebody_waits, Nanoseconds now,
+                   Released& released);
+  Appended append_reserved(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
+                           Nanoseconds now);
+  void cancel(std::span<const Delivery> deliveries);
   /// Waits until there is room for what was refused last.
   bool wait_room(Nanoseconds timeout);
   void close();
@@ -154,6 +160,10 @@ class Tail {
   void count_unwritten(Way way);
   std::optional<Nanoseconds> push_back(Delivery&& delivery, const std::shared_ptr<void>& until_committed,
                                        Nanoseconds now);
+  static std::size_t bytes_of(std::span<const Delivery> deliveries);
+  Appended make_room(std::size_t bytes, bool somebody_waits, Nanoseconds now, Released& released);
+  Appended push_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
+                    Nanoseconds now);
   bool fits(std::size_t bytes) const;
   void freed();
 
@@ -165,6 +175,7 @@ class Tail {
   std::deque<ReadAhead> buffer_;
   std::size_t entry_bytes_ = 0;
   std::size_t buffer_bytes_ = 0;
+  std::size_t reserved_bytes_ = 0;  // for what is appended next
   std::size_t pending_bytes_ = 0;
   std::uint64_t pending_ = 0;  // pending or writing, not gone
   std::uint64_t at_once_ = 0;  // pending entries that somebody waits for

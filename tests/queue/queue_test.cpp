@@ -282,6 +282,27 @@ TEST_F(QueueTest, TakesSeveralTogetherOrNoneOfThem) {
   close();
 }
 
+TEST_F(QueueTest, HoldsRoomForWhatGoesToSeveralQueues) {
+  options.memory = 64 << 10;
+  ShimVfs vfs;
+  restart();
+  vfs.fail_writes(true);
+  Delivery first = delivery_of(1, 30'000);
+  ASSERT_EQ(queue->reserve({&first, 1}, false), Push::ok);
+  EXPECT_EQ(queue->stats().in_memory, 0U);
+  // What is reserved cannot be taken by others, and is there again once it is given back.
+  EXPECT_EQ(queue->append(delivery_of(2, 30'000)), Push::full);
+  queue->cancel({&first, 1});
+  ASSERT_EQ(queue->reserve({&first, 1}, false), Push::ok);
+  EXPECT_EQ(queue->append(delivery_of(2, 30'000)), Push::full);
+  queue->append_reserved({&first, 1}, nullptr);
+  EXPECT_EQ(queue->stats().in_memory, 1U);
+  EXPECT_EQ(queue->append(delivery_of(2, 30'000)), Push::full);
+  EXPECT_EQ(numbers(take_all()), range(1, 1));
+  vfs.fail_writes(false);
+  close();
+}
+
 TEST_F(QueueTest, CallsOnReadyAfterItHadNothing) {
   std::atomic<int> calls = 0;
   queue->on_ready([&] { ++calls; });
