@@ -74,6 +74,7 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
   }
   options.properties = configuration.mqtt.version == mqtt::Version::v5;
   options.replay_rate = configuration.buffer.replay_rate;
+  options.live_first = configuration.buffer.order == queue::Order::live_first;
   return options;
 }
 

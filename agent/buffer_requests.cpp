@@ -63,6 +63,10 @@ ordered_json describe(const std::string& id, const Delivery& delivery) {
   return document;
 }
 
+ordered_json timestamp(const std::optional<std::int64_t>& wall_ns) {
+  return wall_ns ? ordered_json(encode::rfc3339(*wall_ns)) : ordered_json(nullptr);
+}
+
 std::size_t limit_of(const ordered_json& request) {
   return std::min<std::size_t>(request.value("max", most_at_once), most_at_once);
 }
@@ -140,8 +144,7 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
   figures["messages"] = stats.messages;
   figures["in_memory"] = stats.in_memory;
   figures["bytes"] = stats.bytes;
-  figures["oldest_ts"] = nullptr;
-  if (stats.oldest_ts) figures["oldest_ts"] = encode::rfc3339(*stats.oldest_ts);
+  figures["oldest_ts"] = timestamp(stats.oldest_ts);
   figures["dropped"] = stats.ledger.dropped_by_limit() + stats.ledger.counts[queue::Way::dropped_by_user] +
                        stats.dropped_newest;
   figures["dead_letters"] = stats.dead_letters;
@@ -161,7 +164,13 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
                          {"lost", quarantine.lost},     {"latest", quarantine.latest}};
   queue["degraded"] = stats.degraded;
   queue["problem"] = stats.problem;
-  queue["lanes"]["normal"] = figures;
+  for (const queue::Lane lane : queue::all_lanes) {
+    const queue::LaneStats& of_lane = stats.lanes[queue::index_of(lane)];
+    queue["lanes"][std::string(queue::name_of(lane))] = {
+        {"messages", of_lane.messages}, {"in_memory", of_lane.in_memory},
+        {"bytes", of_lane.bytes},       {"oldest_ts", timestamp(of_lane.oldest_ts)},
+        {"dropped", of_lane.dropped},   {"dead_letters", of_lane.dead_letters}};
+  }
 
   ordered_json document = figures;
   document["queues"]["mqtt"] = std::move(queue);

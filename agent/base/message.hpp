@@ -86,6 +86,8 @@ struct DeliveryOptions {
   Priority priority = Priority::normal;
   std::chrono::seconds expiry{0};  ///< counted from the acceptance of the message; 0 = none
   Batching batch;
+  bool keep_last =
+      false;  ///< of what waits, only the newest of each topic is kept; `priority` is normal then
   bool operator==(const DeliveryOptions&) const = default;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <utility>
@@ -47,10 +48,20 @@ std::optional<DeadLetters::Letter> letter_in(const Record& record) {
                              std::string(columns[5].bytes)};
 }
 
+// "start/sequence".
+Lane lane_in(std::string_view id) {
+  std::uint64_t sequence = 0;
+  const std::size_t slash = id.find('/');
+  if (slash != std::string_view::npos)
+    std::from_chars(id.data() + slash + 1, id.data() + id.size(), sequence);
+  return lane_of(sequence);
+}
+
 }  // namespace
 
 void DeadLetters::load() {
   count_ = data_bytes_ = removed_ = bytes_ = 0;
+  by_lane_ = {};
   if (!std::filesystem::exists(file_)) return;
   sqlite::Connection connection(file_, settings);
   measure(connection);
@@ -61,6 +72,9 @@ void DeadLetters::measure(sqlite::Connection& connection) {
   data_bytes_ = static_cast<std::uint64_t>(connection.number(size_sql)) + count_ * row_bytes;
   removed_ = static_cast<std::uint64_t>(connection.number("SELECT count FROM removed"));
   bytes_ = sqlite::bytes_on_disk(file_);
+  by_lane_ = {};
+  sqlite::Statement ids(connection, "SELECT id FROM letters");
+  while (ids.step()) ++by_lane_[index_of(lane_in(ids.blob(0)))];
 }
 
 void DeadLetters::add(std::span<const Letter> letters) {

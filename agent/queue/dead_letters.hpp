@@ -6,12 +6,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "queue/lane.hpp"
 #include "queue/sqlite.hpp"
 
 namespace sluice::queue {
@@ -42,6 +44,7 @@ class DeadLetters {
   std::uint64_t restore(const std::filesystem::path& damaged);
 
   std::uint64_t count() const { return count_; }
+  std::uint64_t count(Lane lane) const { return by_lane_[index_of(lane)]; }  ///< as their ids tell
   std::uint64_t removed() const { return removed_; }  ///< because of the bound, since ever
   std::uint64_t bytes() const { return bytes_; }
   const std::filesystem::path& file() const { return file_; }
@@ -52,6 +55,7 @@ class DeadLetters {
   std::filesystem::path file_;
   std::uint64_t most_bytes_;
   std::uint64_t count_ = 0;
+  std::array<std::uint64_t, lane_count> by_lane_{};
   std::uint64_t data_bytes_ = 0;
   std::uint64_t removed_ = 0;
   std::uint64_t bytes_ = 0;
