@@ -43,6 +43,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   using Steady = std::chrono::steady_clock;
   using TimePoint = Steady::time_point;
   using Duration = std::chrono::milliseconds;
+  static constexpr Duration ack_patience{5};  // so long an acknowledgement may wait to be read
 
   /// `leaving`: the link is up, and is being given up in an orderly way: first what is in flight is waited for,
   /// then "offline" is published, then comes DISCONNECT.
@@ -53,7 +54,12 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void run();
   bool turn();
   void wait();
+  bool poll_for(short wanted, std::chrono::milliseconds timeout);
+  short wanted() const;
+  void wait_for_news(std::chrono::milliseconds timeout);
+  void wait_for_answers(std::chrono::milliseconds timeout);
   bool may_let_answers_wait() const;
+  bool waits_for_answers_only() const;
   TimePoint next_timer();
   bool stopping() const;
   void serve_timers();
@@ -171,6 +177,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   TimePoint connect_deadline_;
   TimePoint up_since_;
   TimePoint misc_at_;
+  TimePoint answers_due_;     // by then the socket is read, where answers may wait
+  bool looks_after_ = false;  // reads the socket once what woke it has been published
 };
 
 }  // namespace sluice::mqtt
