@@ -42,6 +42,7 @@ Session::Thread::Thread(Options options, Listener& listener, const Clock& clock,
     : options_(std::move(options)),
       keeps_session_(!options_.clean_start &&
                      (options_.version != Version::v5 || options_.session_expiry.count() > 0)),
+      ack_patience_(options_.subscriptions.empty() ? 15 : 5),
       listener_(listener),
       clock_(clock),
       log_(std::move(log)),
@@ -171,8 +172,8 @@ void Session::Thread::wait_for_news(Duration timeout) {
   const auto patience = std::chrono::ceil<Duration>(answers_due_ - Steady::now());
   const bool woken = poll_for(0, std::clamp(patience, Duration(0), timeout));
   const TimePoint now = Steady::now();
-  if (woken && now < answers_due_ - ack_patience / 2) return;
-  answers_due_ = now + ack_patience;
+  if (woken && now < answers_due_ - ack_patience_ / 2) return;
+  answers_due_ = now + ack_patience_;
   looks_after_ = woken;
   if (!woken) poll_for(wanted(), Duration(0));
 }
@@ -185,7 +186,7 @@ bool Session::Thread::waits_for_answers_only() const {
 
 void Session::Thread::wait_for_answers(Duration timeout) {
   client_->gather_answers(shortest_answer_bytes * static_cast<int>(window() / 4));
-  if (poll_for(wanted(), std::min(timeout, ack_patience))) return;
+  if (poll_for(wanted(), std::min(timeout, ack_patience_))) return;
   client_->gather_answers(1);
   poll_for(wanted(), timeout);
 }

@@ -43,7 +43,6 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   using Steady = std::chrono::steady_clock;
   using TimePoint = Steady::time_point;
   using Duration = std::chrono::milliseconds;
-  static constexpr Duration ack_patience{5};  // so long an acknowledgement may wait to be read
 
   /// `leaving`: the link is up, and is being given up in an orderly way: first what is in flight is waited for,
   /// then "offline" is published, then comes DISCONNECT.
@@ -103,7 +102,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void update_status();
 
   const Options options_;
-  const bool keeps_session_;  // the broker is asked to keep the session between connections
+  const bool keeps_session_;     // the broker is asked to keep the session between connections
+  const Duration ack_patience_;  // so long an acknowledgement may wait to be read, and a command with it
   Listener& listener_;
   const Clock& clock_;
   const Log log_;

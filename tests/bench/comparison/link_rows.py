@@ -142,18 +142,23 @@ def live_first(bench):
 
 MEASUREMENTS = (
     Measurement("draining", (
-        Line("draining", "draining 1M, CONNACK to last PUBACK, no subscriber, against the bare library at its best window",
+        Line("draining", "draining / bare library",
+             "draining 1M, CONNACK to last PUBACK, no subscriber, against the bare library at its best window",
              "messages/s", True, 0.9),), draining),
     Measurement("subscribed", (
-        Line("subscribed", "the same with one QoS 1 subscriber, against a mosquitto bridge at its best window",
+        Line("subscribed", "draining, a subscriber / mosquitto bridge",
+             "the same with one QoS 1 subscriber, against a mosquitto bridge at its best window",
              "messages/s", True, 1.0),), subscribed),
     Measurement("killed", (
-        Line("killed", "lost of 10,000 stored at kill -9, beside a mosquitto bridge with persistence", "messages", False, 0, "ours"),),
+        Line("killed", "lost at kill -9",
+             "lost of 10,000 stored at kill -9, beside a mosquitto bridge with persistence", "messages", False, 0, "ours"),),
         killed),
     Measurement("latency", tuple(
-        Line(f"{level}-{part}", f"live latency at 500/s, emit to subscriber, {part}, `{level}`, against the bare library",
+        Line(f"{level}-{part}", f"live {part}, {level} / bare library",
+             f"live latency at 500/s, emit to subscriber, {part}, `{level}`, against the bare library",
              "us", False, aim)
         for level in ("strict", "balanced") for part, aim in (("p50", 1.3), ("p99", 1.5))), latency),
     Measurement("live-first", (
-        Line("live-first", "live p99 at 500/s while 1M drain, `live-first`, against no backlog", "us", False, 2.0),), live_first),
+        Line("live-first", "live p99 while draining / without",
+             "live p99 at 500/s while 1M drain, `live-first`, against no backlog", "us", False, 2.0),), live_first),
 )

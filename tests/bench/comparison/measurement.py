@@ -16,6 +16,7 @@ class Line:
     """One line of the table. `aim`: what ours over theirs (or less theirs, or ours alone) has to be."""
 
     key: str
+    label: str  # in the picture
     what: str
     unit: str
     at_least: bool
