@@ -16,6 +16,7 @@
 
 namespace sluice::bench {
 
+inline constexpr int receive_maximum = 65'535;
 using Steady = std::chrono::steady_clock;
 
 /// MQTT 5 to a broker on 127.0.0.1. One thread; callbacks come from turn().
@@ -28,6 +29,8 @@ class BareClient {
     if (!handle_) throw std::runtime_error("mosquitto_new");
     mosquitto_int_option(handle(), MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(handle(), MOSQ_OPT_TCP_NODELAY, 1);
+    // The library's own default, 20, would make the broker queue for a subscriber.
+    mosquitto_int_option(handle(), MOSQ_OPT_RECEIVE_MAXIMUM, receive_maximum);
     mosquitto_connect_v5_callback_set(handle(),
                                       [](mosquitto*, void* self, int code, int, const mosquitto_property*) {
                                         static_cast<BareClient*>(self)->accepted_ = code == 0;

@@ -43,21 +43,33 @@ struct Content {
   std::int64_t time_ns = 0;
 };
 
-/// Nothing: it is not one of these.
+/// Nothing: it is not one of these. Quick, since it runs beside what is measured.
 inline std::optional<Content> read_payload(std::string_view payload) {
-  const auto value = payload.find(R"("value":)");
-  if (payload.substr(0, 7) != R"({"ts":")" || value == std::string_view::npos) return std::nullopt;
+  constexpr std::string_view before_time = R"({"ts":")";
+  constexpr std::string_view before_value = R"("value":)";
+  constexpr std::size_t whole_seconds = 19;  // 2026-01-31T12:00:00
+  const auto value = payload.find(before_value);
+  if (payload.substr(0, before_time.size()) != before_time || value == std::string_view::npos) return {};
   Content content;
-  std::from_chars(payload.data() + value + 8, payload.data() + payload.size(), content.number);
-  std::tm parts{};
-  const std::string time(payload.substr(7, 40));
-  const char* rest = strptime(time.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return std::nullopt;
-  content.time_ns = std::int64_t{1'000'000'000} * timegm(&parts);
-  if (*rest == '.') {
-    std::int64_t unit = 100'000'000;
-    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) content.time_ns += unit * (*rest - '0');
+  const char* const end = payload.data() + payload.size();
+  std::from_chars(payload.data() + value + before_value.size(), end, content.number);
+
+  static std::string day;  // the last one that was seen, with its first second
+  static std::int64_t day_ns = 0;
+  const std::string_view time = payload.substr(before_time.size(), value - before_time.size());
+  if (time.size() < whole_seconds) return {};
+  if (time.substr(0, 10) != day) {
+    day = time.substr(0, 10);
+    std::tm parts{};
+    if (strptime(day.c_str(), "%Y-%m-%d", &parts) == nullptr) return {};
+    day_ns = std::int64_t{1'000'000'000} * timegm(&parts);
   }
+  const auto digits = [&](std::size_t at) { return (time[at] - '0') * 10 + time[at + 1] - '0'; };
+  content.time_ns = day_ns + std::int64_t{1'000'000'000} * (digits(11) * 3600 + digits(14) * 60 + digits(17));
+  std::int64_t unit = 100'000'000;
+  for (std::size_t i = whole_seconds + 1; i < time.size() && time[i] >= '0' && time[i] <= '9';
+       ++i, unit /= 10)
+    content.time_ns += unit * (time[i] - '0');
   return content;
 }
 
