@@ -287,8 +287,6 @@ TEST(Warnings, TellOfWhatThisVersionDoesNotDoYet) {
           "sluice.toml:2: buffer.order: not yet: the backlog is sent in the order of acceptance, as with "
           "\"strict\"",
           "sluice.toml:7: input \"i\": publish: not yet: every message is published",
-          "sluice.toml:11: output \"o\": durable: not yet: what this output has not taken is lost at a stop, "
-          "as with false",
           "sluice.toml:15: route 1: priority: not yet: there is one lane, so that nothing overtakes"));
 }
 
