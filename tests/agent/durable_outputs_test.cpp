@@ -187,7 +187,7 @@ TEST_F(DurableOutputs, NothingIsMissingBeforeTheLastThatAKillLeft) {
   for (int start = 1; start <= 3; ++start) {
     const auto size = fs::exists(path_) ? fs::file_size(path_) : 0;
     agent_.launch();
-    ASSERT_TRUE(wait_until([&] { return fs::exists(path_) && fs::file_size(path_) > size + 2'000'000; }));
+    ASSERT_TRUE(wait_until([&] { return fs::exists(path_) && fs::file_size(path_) > size + 500'000; }));
     agent_.kill();
   }
   agent_.configure(configuration(file_output(path_) + routed("\"archive\"")));
