@@ -200,7 +200,7 @@ TEST_F(CourierTest, WhatTimesOutIsTriedAgainAfterAPauseAndTellsNobody) {
   courier_->wake();
   EXPECT_EQ(instance.topics(5), (Topics{"a/1", "a/2", "a/3", "a/1", "a/2"}));
   EXPECT_EQ(counter("delivered_again"), 2U);
-  for (const std::size_t index : {2, 3, 4}) instance.complete(*courier_, index);
+  for (const std::size_t index : {2U, 3U, 4U}) instance.complete(*courier_, index);
   EXPECT_EQ(waiting(), 0U);
   EXPECT_EQ(upstream_.completions(3).size(), 3U);
 }
