@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "encode/encoder.hpp"
+#include "expiry.hpp"
 #include "mqtt/reason.hpp"
 
 namespace sluice {
@@ -17,24 +18,6 @@ constexpr std::size_t taken_at_once = 16;
 constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
 constexpr std::size_t most_gathered_bytes = std::size_t{1} << 20U;
-
-// What remains of the shorter of the two expiries; nothing: none is set. Zero or less: it has expired.
-// Wall clocks that nobody has set prove no age.
-std::optional<std::chrono::seconds> remaining_expiry(const Delivery& delivery, const Clock& clock,
-                                                     bool synchronised) {
-  std::chrono::seconds expiry = delivery.options.expiry;
-  const std::chrono::seconds asked = delivery.message->expiry;
-  if (expiry.count() == 0 || (asked.count() > 0 && asked < expiry)) expiry = asked;
-  if (expiry.count() == 0) return std::nullopt;
-  const Time& time = delivery.message->time;
-  Nanoseconds age(0);
-  if (time.boot == clock.boot()) {
-    age = clock.monotonic() - Nanoseconds(time.monotonic_ns);
-  } else if (synchronised && time.mark != TimeMark::unsynchronised) {
-    age = clock.wall() - Nanoseconds(time.wall_ns);
-  }
-  return std::chrono::ceil<std::chrono::seconds>(expiry - std::max(age, Nanoseconds(0)));
-}
 
 }  // namespace
 

@@ -96,6 +96,7 @@ struct Delivery {
   std::shared_ptr<const Message> message;
   std::string rewritten_topic;  ///< empty: the message's own
   DeliveryOptions options;
+  std::uint64_t token = 0;  ///< of whoever hands it to an instance, to know it again when it is completed
 
   const std::string& topic() const { return rewritten_topic.empty() ? message->topic : rewritten_topic; }
 };

@@ -21,6 +21,7 @@ constexpr std::uint64_t page = 500;
 
 struct Arguments {
   std::filesystem::path file;
+  std::string queue;
   bool json = false;
   std::uint64_t limit = 20;
   bool dead = false;
@@ -32,7 +33,7 @@ struct Arguments {
 
 int with_queue(const Arguments& arguments, const std::function<int(QueueAccess&)>& work) {
   try {
-    QueueAccess queue(find_agent(arguments.file));
+    QueueAccess queue(find_agent(arguments.file), arguments.queue);
     return work(queue);
   } catch (const std::exception& error) {
     std::cerr << "sluice: " << error.what() << '\n';
@@ -125,7 +126,10 @@ int verify(const Arguments& arguments, QueueAccess& queue) {
   if (arguments.json) {
     print_json(answer);
   } else {
-    print_ledger(answer["ledger"]);
+    for (const auto& [name, verified] : answer["queues"].items()) {
+      std::cout << name << ": ";
+      print_ledger(verified["ledger"]);
+    }
     for (const auto& segment : answer["segments"]) {
       std::cout << segment["file"].get<std::string>() << ": " << segment["quick_check"].get<std::string>()
                 << ", " << segment["rows"] << " rows, " << segment["gone"] << " of them gone\n";
@@ -142,10 +146,11 @@ int verify(const Arguments& arguments, QueueAccess& queue) {
 
 void add_buffer(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* buffer = program.add_subcommand("buffer",
-                                            "Looks into the queue of messages that wait for the broker. "
-                                            "Works with the agent running, which is asked then, or "
-                                            "stopped.");
+  CLI::App* buffer = program.add_subcommand(
+      "buffer",
+      "Looks into the queues of messages that wait: for the "
+      "broker, and for outputs with durable = true. Works with the agent running, which is asked then, or "
+      "stopped.");
   buffer->require_subcommand(1);
   const auto add = [&](const char* name, const char* help, int (*work)(const Arguments&, QueueAccess&)) {
     CLI::App* command = buffer->add_subcommand(name, help);
@@ -155,26 +160,36 @@ void add_buffer(CLI::App& program, int& exit_code) {
     });
     return command;
   };
+  const auto add_queue = [&](CLI::App* command, const char* help) {
+    command->add_option("--queue", arguments->queue, help)->type_name("NAME");
+    return command;
+  };
+  constexpr const char* one_queue =
+      "The queue of this output, one with durable = true; mqtt, the default, is the session's";
+  constexpr const char* all_queues = "Of this queue only: mqtt, or an output's";
   const auto add_json = [&](CLI::App* command) {
     command->add_flag("--json", arguments->json, "One JSON document with stable keys");
   };
   const auto add_dead = [&](CLI::App* command) {
     command->add_flag("--dead", arguments->dead,
-                      "The dead letters: what the broker refuses for good, with the reason");
+                      "The dead letters: what the broker, or the plugin, refuses for good, with the reason");
   };
 
-  add_json(add("stat", "How much waits: messages, bytes, age, what was dropped, and the ledger.", stat));
+  add_json(
+      add_queue(add("stat", "How much waits: messages, bytes, age, what was dropped, and the ledger.", stat),
+                all_queues));
 
-  CLI::App* list_command = add("list", "The oldest messages that wait.", list);
+  CLI::App* list_command = add_queue(add("list", "The oldest messages that wait.", list), one_queue);
   list_command->add_option("--limit,-n", arguments->limit, "At most so many")->capture_default_str();
   add_dead(list_command);
   add_json(list_command);
 
-  CLI::App* export_command =
-      add("export", "All messages that wait, oldest first, as lines of JSON.", export_lines);
+  CLI::App* export_command = add_queue(
+      add("export", "All messages that wait, oldest first, as lines of JSON.", export_lines), one_queue);
   add_dead(export_command);
 
-  CLI::App* drop_command = add("drop", "Drops messages that wait, counted as dropped by the user.", drop);
+  CLI::App* drop_command =
+      add_queue(add("drop", "Drops messages that wait, counted as dropped by the user.", drop), one_queue);
   drop_command->add_option("--match", arguments->match, "Those whose topic matches this filter")
       ->type_name("FILTER");
   drop_command
@@ -190,6 +205,7 @@ void add_buffer(CLI::App& program, int& exit_code) {
                                  "and what can be read of it is kept. Exit "
                                  "code 65 for a difference.",
                                  verify);
+  add_queue(verify_command, all_queues);
   verify_command->add_flag(
       "--acknowledge", arguments->acknowledge,
       "Take note of the damaged files that were put aside: `status` and `stat` speak of them no "

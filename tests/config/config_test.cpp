@@ -287,9 +287,7 @@ TEST(Warnings, TellOfWhatThisVersionDoesNotDoYet) {
                 "[\"o\"]\npriority = \"low\"\n")
           .warnings(),
       ElementsAre(
-          "sluice.toml:7: input \"i\": publish: not yet: every message is published",
-          "sluice.toml:11: output \"o\": durable: not yet: what this output has not taken is lost at a stop, "
-          "as with false"));
+          "sluice.toml:7: input \"i\": publish: not yet: every message is published"));
 }
 
 TEST(Warnings, TellOfWhatHasNoEffect) {

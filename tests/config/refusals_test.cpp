@@ -207,6 +207,7 @@ TEST(Refusals, OfInstances) {
          {"[input.host]\nqos = 1",
           "5: input \"a\": host: unknown key \"qos\"; it belongs to [[mqtt.subscribe]] or [[route]]"},
          {"[input.buffer]", "4: input \"a\": buffer: only outputs have it"},
+         {"durable = true", "4: input \"a\": durable: only outputs have it"},
          {"[[input]]\nplugin = \"p\"\nname = \"a\"",
           "6: input \"a\": name: is taken: sluice.toml:3 has the same name; choose another"},
          {"[[output]]\nplugin = \"p\"\nname = \"a\"",
