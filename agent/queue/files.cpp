@@ -68,6 +68,7 @@ void Files::load_dead_letters() {
 void Files::reload(bool doubtful) {
   close();
   load_state();
+  if (doubtful) state_.write_back();
   chain_.reload(doubtful);
   load_dead_letters();
 }

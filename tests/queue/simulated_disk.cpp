@@ -146,11 +146,11 @@ std::string SimulatedDisk::content_after_cut(const File& file, unsigned survive_
       copy_sector(file.cache, content, sector);
     }
   }
-  // The size that was synced, the latest, or one in between.
-  const std::uint64_t least = std::min<std::uint64_t>(file.disk_size, file.cache.size());
-  const std::uint64_t most = std::max<std::uint64_t>(file.disk_size, file.cache.size());
+  // The size that was synced, or the latest; where it has grown, perhaps one in between. A file that is cut short is so at once.
   std::uint64_t size = random_() % 2 == 0 ? file.disk_size : file.cache.size();
-  if (random_() % 3 == 0) size = least + random_() % (most - least + 1);
+  if (file.cache.size() > file.disk_size && random_() % 3 == 0) {
+    size = file.disk_size + random_() % (file.cache.size() - file.disk_size + 1);
+  }
   content.resize(size, '\0');
   return content;
 }
