@@ -79,6 +79,7 @@ void Files::load_dead_letters() {
 void Files::reload(bool doubtful) {
   close();
   load_state();
+  if (doubtful) state_.write_back();
   lanes_.reload(doubtful);
   load_dead_letters();
 }

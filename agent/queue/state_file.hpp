@@ -71,6 +71,10 @@ class StateFile {
   /// The file has been removed under us; rewrite() makes it anew.
   bool was_removed() const;
   void rewrite();
+  /// A sync has failed, of this file perhaps: what it says is brought to the disk anew.
+  void write_back() {
+    if (connection_) connection_->write_back();
+  }
 
   void save_clocks(const std::vector<BootClock>& clocks);
   const std::vector<BootClock>& clocks() const { return clocks_; }
