@@ -190,7 +190,6 @@ bool Courier::send(const Deliver& deliver) {
   }
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  if (pushed == Push::closed && !attached_) deliver_ = nullptr;
   if (pushed == Push::full) full_at_ = in_flight_;
   // All that it had may have been completed meanwhile: then nothing more will wake us.
   return pushed == Push::full && in_flight_ == 0;
