@@ -11,6 +11,8 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t taken_at_once = 16;
+// Then the clock is looked at, and whether it is to stop.
+constexpr int sent_at_once = 1000;
 // So many that timed out wait for their next try, at most: beyond it nothing new is taken.
 constexpr std::size_t most_timed_out = 1000;
 constexpr std::chrono::seconds pause_min{1};
@@ -139,9 +141,11 @@ void Courier::work() {
     deliver = deliver_;
     take_back();
   }
-  do {
+  for (int sent = 0; sent < sent_at_once; ++sent) {
     if (next_.empty() && !fetch()) return;
-  } while (send(deliver));
+    if (!send(deliver)) return;
+  }
+  wake();
 }
 
 // With mutex_ held: what has come back goes before what was not delivered yet, in the order that it had.
@@ -190,7 +194,6 @@ bool Courier::send(const Deliver& deliver) {
   }
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  if (pushed == Push::closed && !attached_) deliver_ = nullptr;
   if (pushed == Push::full) full_at_ = in_flight_;
   // All that it had may have been completed meanwhile: then nothing more will wake us.
   return pushed == Push::full && in_flight_ == 0;

@@ -90,7 +90,7 @@ class Courier final : public plugin::Upstream {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   // guarded by mutex_
-  Deliver deliver_;                // empty: there is no instance
+  Deliver deliver_;                // empty: there is no instance yet
   bool attached_ = false;          // a new one, since its thread looked last
   std::deque<Delivery> returned_;  // by an instance that has ended
   std::deque<Delivery> timed_out_;

@@ -7,13 +7,36 @@
 #include "queue/format_error.hpp"
 
 namespace sluice {
+namespace {
+
+// Nothing is lost silently: what waits for an output that is gone waits for ever.
+void look_for_abandoned(const config::Config& configuration, const Log& log) {
+  std::error_code error;
+  const std::filesystem::path folder = configuration.agent.state_dir / "queue";
+  for (std::filesystem::directory_iterator entry(folder, error); !error && entry != end(entry);
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    const auto is_its = [&](const config::InstanceConfig& instance) {
+      return instance.name == name && instance.durable && instance.enabled;
+    };
+    if (name == configuration.buffer.name) continue;
+    if (std::any_of(configuration.instances.begin(), configuration.instances.end(), is_its)) continue;
+    log.warn(
+        "{} is the queue of an output that is not there, or not durable, any more: what it holds is kept, "
+        "and "
+        "delivered once an [[output]] of that name has durable = true; remove the folder if nobody needs it",
+        entry->path().string());
+  }
+}
+
+}  // namespace
 
 DurableOutputs::DurableOutputs(const config::Config& configuration, queue::Storage& storage,
                                plugin::Upstream& upstream, const Clock& clock, Metrics& metrics,
                                Logging& logging) {
   for (const config::InstanceConfig& instance : configuration.instances) {
     if (!instance.durable || !instance.buffer || !instance.enabled) continue;
-    const Log log = logging.part("output." + instance.name).with(LogField::output, instance.name);
+    const Log log = logging.part("output." + instance.name);
     Output output{instance.name, nullptr, nullptr};
     try {
       output.queue = std::make_unique<queue::Queue>(storage, *instance.buffer, log);
@@ -32,21 +55,6 @@ DurableOutputs::DurableOutputs(const config::Config& configuration, queue::Stora
 
 DurableOutputs::~DurableOutputs() {
   stop();
-}
-
-// Nothing is lost silently: what waits for an output that is gone waits for ever.
-void DurableOutputs::look_for_abandoned(const config::Config& configuration, const Log& log) const {
-  std::error_code error;
-  const std::filesystem::path folder = configuration.agent.state_dir / "queue";
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
-    if (name == configuration.buffer.name || courier(name) != nullptr) continue;
-    log.warn(
-        "{} is the queue of an output that is not there, or not durable, any more: what it holds is kept, "
-        "and "
-        "delivered once an [[output]] of that name has durable = true; remove the folder if nobody needs it",
-        entry.path().string());
-  }
 }
 
 Courier* DurableOutputs::courier(const std::string& name) const {

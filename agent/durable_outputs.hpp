@@ -48,7 +48,6 @@ class DurableOutputs {
     std::unique_ptr<queue::Queue> queue;
     std::unique_ptr<Courier> courier;
   };
-  void look_for_abandoned(const config::Config& configuration, const Log& log) const;
 
   std::vector<Output> outputs_;
 };

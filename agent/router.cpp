@@ -106,7 +106,7 @@ Push Router::store(const Table& table, std::vector<Share>& shares,
         room == Push::full && store.dropped != nullptr && !somebody_waits && store.queue.stats().degraded;
     if (share->goes_without) continue;
     std::for_each(shares.begin(), share, [&](Share& held) {
-      if (!std::exchange(held.goes_without, false)) store_of(held).queue.cancel(held.deliveries);
+      if (!held.goes_without) store_of(held).queue.cancel(held.deliveries);
     });
     if (room == Push::full) note_refused(store.queue);
     return room;

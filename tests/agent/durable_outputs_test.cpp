@@ -68,7 +68,7 @@ struct Written {
       ++values[value];
       in_order = in_order && value > last;
       last = value;
-      if (!parsed.is_object()) continue;
+      if (!parsed.contains("properties")) continue;
       const std::string id = parsed["properties"][0][1];
       sequences[id.substr(0, id.find('/'))].insert(std::stoull(id.substr(id.find('/') + 1)));
     }
@@ -339,6 +339,32 @@ TEST_F(DurableOutputs, AQueueThatNoOutputHasAnyMoreIsNamedAndKept) {
   EXPECT_TRUE(agent_.wait_for_log("queue/archive is the queue of an output that is not there"));
   EXPECT_EQ(agent_.stop(), 0);
   EXPECT_EQ(queue()["messages"], count);
+}
+
+TEST_F(DurableOutputs, AQueueOfALaterVersionIsLeftAloneAndTheAgentComesUp) {
+  const auto configure = [&](int count) {
+    agent_.configure(configuration(counter(count) + file_output(path_) + routed("\"archive\"")));
+  };
+  configure(10);
+  agent_.start();
+  ASSERT_TRUE(wait_until([&] { return Written(path_).lines == 10; })) << agent_.log();
+  EXPECT_EQ(agent_.stop(), 0);
+  const std::string state = agent_.state_dir() + "/queue/archive/state.sqlite";
+  {
+    // PRAGMA user_version, in the header of the file.
+    std::fstream file(state, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(60).write("\0\0\3\xE8", 4);
+  }
+  const std::string before = read_file(state);
+  configure(20);
+  agent_.start();
+  EXPECT_TRUE(agent_.wait_for_log("its queue cannot be used"));
+  ASSERT_TRUE(wait_until([&] { return Written(path_).lines == 30; })) << "it works as with durable = false";
+  EXPECT_FALSE(agent_.buffer()["queues"].contains("archive"));
+  EXPECT_EQ(agent_.stop(), 0);
+  EXPECT_EQ(read_file(state), before);
+  EXPECT_EQ(agent_.log().find("is the queue of an output that is not there"), std::string::npos);
+  EXPECT_EQ(agent_.command({"buffer", "list", "--queue", "mqtt"}).status, 0);
 }
 
 }  // namespace
