@@ -40,6 +40,7 @@ Courier::Courier(const queue::Options& options, queue::Queue& queue, plugin::Ups
       dead_lettered_(metrics.counter("output." + name_, "dead_lettered")),
       expired_(metrics.counter("output." + name_, "expired")),
       delivered_again_(metrics.counter("output." + name_, "delivered_again")),
+      live_first_(options.order == queue::Order::live_first),
       replay_(options.replay_rate, clock),
       pause_(pause_min, pause_max) {
   queue_.on_ready([this] { wake(); });
@@ -142,10 +143,21 @@ void Courier::work() {
     take_back();
   }
   for (int sent = 0; sent < sent_at_once; ++sent) {
-    if (next_.empty() && !fetch()) return;
-    if (!send(deliver)) return;
+    const Place next = next_to_send();
+    if (next != next_.end()) {
+      if (!send(deliver, next)) return;
+    } else if ((!next_.empty() && !live_first_) || !fetch()) {
+      return;
+    }
   }
   wake();
+}
+
+// What replay_rate holds back holds up what comes after it, unless live messages go first.
+Courier::Place Courier::next_to_send() {
+  if (next_.empty() || !next_.front().replayed || replay_.may_send()) return next_.begin();
+  if (!live_first_) return next_.end();
+  return std::find_if(next_.begin(), next_.end(), [](const Carried& carried) { return !carried.replayed; });
 }
 
 // With mutex_ held: what has come back goes before what was not delivered yet, in the order that it had.
@@ -157,6 +169,7 @@ void Courier::take_back() {
   if (clock_.monotonic() >= retry_at_) put_first(timed_out_);
   if (!std::exchange(attached_, false)) return;
   replay_.link_up();
+  queue_.link_up();
   put_first(returned_);
 }
 
@@ -166,7 +179,7 @@ bool Courier::fetch() {
     if (timed_out_.size() >= most_timed_out) return false;
   }
   taken_.clear();
-  if (queue_.take(taken_, taken_at_once) == 0) return false;
+  if (queue_.take(taken_, taken_at_once, replay_.may_send()) == 0) return false;
   for (queue::Outgoing& outgoing : taken_) {
     const bool replayed = replay_.is_replayed(outgoing);
     next_.push_back({with_id(std::move(outgoing)), replayed});
@@ -175,21 +188,19 @@ bool Courier::fetch() {
 }
 
 // False: it cannot take another one now.
-bool Courier::send(const Deliver& deliver) {
-  Carried& first = next_.front();
-  if (drop_expired(first.delivery)) {
-    next_.pop_front();
+bool Courier::send(const Deliver& deliver, Place next) {
+  if (drop_expired(next->delivery)) {
+    next_.erase(next);
     return true;
   }
-  if (first.replayed && !replay_.may_send()) return false;
   {
     const std::lock_guard lock(mutex_);
     ++in_flight_;
   }
-  const Push pushed = deliver(std::move(first.delivery));
+  const Push pushed = deliver(std::move(next->delivery));
   if (pushed == Push::ok) {
-    if (first.replayed) replay_.sent();
-    next_.pop_front();
+    if (next->replayed) replay_.sent();
+    next_.erase(next);
     return true;
   }
   const std::lock_guard lock(mutex_);

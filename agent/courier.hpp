@@ -64,12 +64,14 @@ class Courier final : public plugin::Upstream {
     Delivery delivery;  // with the sequence as its token
     bool replayed = false;
   };
+  using Place = std::deque<Carried>::iterator;
 
   void run(const std::stop_token& stop);
   void work();
   void take_back();
   bool fetch();
-  bool send(const Deliver& deliver);
+  Place next_to_send();
+  bool send(const Deliver& deliver, Place next);
   bool drop_expired(const Delivery& delivery);
   void forget_losses();
 
@@ -85,6 +87,7 @@ class Courier final : public plugin::Upstream {
   // Its own thread's.
   std::deque<Carried> next_;  // taken from the queue, to be delivered
   std::vector<queue::Outgoing> taken_;
+  const bool live_first_;
   Replay replay_;
 
   std::mutex mutex_;

@@ -57,7 +57,12 @@ Queue::~Queue() {
 }
 
 void Queue::ready() const {
-  if (on_ready_) on_ready_();
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(on_ready_mutex_);
+    call = on_ready_;
+  }
+  if (call) call();
 }
 
 Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
@@ -193,6 +198,7 @@ void Queue::give_back_loss(const std::string& id) {
 }
 
 void Queue::on_ready(std::function<void()> call) {
+  const std::lock_guard lock(on_ready_mutex_);
   on_ready_ = std::move(call);
 }
 

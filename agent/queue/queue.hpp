@@ -99,7 +99,7 @@ class Queue {
   void give_back_loss(const std::string& id);
 
   /// `call` is called when take() or take_losses() may give something after it gave nothing: by any thread, without locks,
-  /// briefly. Set before the first append.
+  /// briefly.
   void on_ready(std::function<void()> call);
 
   /// Whether the wall clock is right, as far as the kernel knows. Any thread.
@@ -141,7 +141,8 @@ class Queue {
   const std::array<std::unique_ptr<Tail>, lane_count> tails_;  // in memory
   const std::unique_ptr<Keeper> keeper_;                       // on the storage thread
   std::atomic<Lane> refused_{Lane::normal};                    // had no room last
-  std::function<void()> on_ready_;                             // constant from the first append on
+  mutable std::mutex on_ready_mutex_;
+  std::function<void()> on_ready_;  // guarded by on_ready_mutex_
   std::once_flag stopped_;
 };
 

@@ -300,6 +300,23 @@ TEST_F(CourierTest, TheBacklogGoesAtItsRate) {
   }
 }
 
+TEST_F(CourierTest, LiveMessagesOvertakeABacklogThatGoesAtItsRate) {
+  stop();
+  options_.replay_rate = 5;
+  options_.order = queue::Order::live_first;
+  start();
+  for (int i = 0; i < 20; ++i) append("old");
+  clock_.advance(hours(1));
+  FakeInstance instance;
+  courier_->attach(instance.door());
+  EXPECT_EQ(instance.topics(5), Topics(5, "old"));
+  append_all({"new1", "new2"});
+  EXPECT_EQ(instance.topics(7), (Topics{"old", "old", "old", "old", "old", "new1", "new2"}));
+  clock_.advance(std::chrono::seconds(1));
+  courier_->wake();
+  EXPECT_EQ(instance.topics(12).size(), 12U);
+}
+
 TEST_F(CourierTest, DropsByALimitDoNotPileUpAsRecordsOfLosses) {
   stop();
   options_.max_bytes = 1 << 20;
