@@ -51,6 +51,12 @@ void put_payload(ordered_json& document, const Delivery& delivery) {
   document["payload"] = parsed.is_discarded() ? ordered_json(encoded) : std::move(parsed);
 }
 
+ordered_json letters(const queue::LetterCounts& counts) {
+  return {{"added", counts.added},        {"kept", counts.kept},       {"retried", counts.retried},
+          {"dropped", counts.dropped},    {"removed", counts.removed}, {"lost", counts.lost},
+          {"balanced", counts.balanced()}};
+}
+
 ordered_json describe(const std::string& id, const Delivery& delivery) {
   ordered_json document;
   document["id"] = id;
@@ -83,8 +89,9 @@ ordered_json read(queue::Queue& queue, const ordered_json& request) {
 ordered_json read_dead_letters(queue::Queue& queue, const ordered_json& request) {
   ordered_json document;
   document["messages"] = ordered_json::array();
+  std::uint64_t last = 0;
   for (const queue::DeadLetter& letter :
-       queue.read_dead_letters(request.value("skip", std::size_t{0}), limit_of(request))) {
+       queue.read_dead_letters(request.value("after", std::uint64_t{0}), limit_of(request))) {
     ordered_json described;
     if (letter.delivery) {
       described = describe(letter.id, *letter.delivery);
@@ -94,7 +101,9 @@ ordered_json read_dead_letters(queue::Queue& queue, const ordered_json& request)
     described["reason"] = letter.reason;
     described["dead_lettered_at"] = encode::rfc3339(letter.time_ns);
     document["messages"].push_back(std::move(described));
+    last = letter.number;
   }
+  document["last"] = last;
   return document;
 }
 
@@ -121,6 +130,7 @@ ordered_json verify(queue::Queue& queue) {
   ordered_json document;
   document["queue"] = "mqtt";
   document["ledger"] = ledger(verification.ledger);
+  document["letters"] = letters(verification.letters);
   document["segments"] = ordered_json::array();
   for (const queue::SegmentCheck& segment : verification.segments) {
     document["segments"].push_back({{"file", segment.file},
@@ -150,6 +160,7 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
   queue["memory_bytes"] = stats.memory_bytes;
   queue["segments"] = stats.segments;
   queue["ledger"] = ledger(stats.ledger);
+  queue["letters"] = letters(stats.letters);
   queue["passed"] = stats.passed;
   queue["passed_other"] = stats.passed_other;
   queue["dropped_newest"] = stats.dropped_newest;

@@ -4,7 +4,7 @@
 //
 //   {"command":"buffer.stat"}                              never waits for the disk
 //   {"command":"buffer.read","after":N,"max":N}            {"messages":[…],"last":N}; last = 0: no more
-//   {"command":"buffer.dead","skip":N,"max":N}             {"messages":[…]}
+//   {"command":"buffer.dead","after":N,"max":N}            the same for dead letters
 //   {"command":"buffer.drop","match":FILTER,"older_than_ns":N}   {"dropped":N}; both may be missing
 //   A message: {"id","topic","ts","input","qos","retain","payload"[,"encoding"]}. The payload is the JSON that is
 //   published, or text, or with "encoding":"base64" bytes that are no UTF-8.

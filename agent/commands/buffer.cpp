@@ -57,13 +57,12 @@ void read(QueueAccess& queue, bool dead, std::uint64_t limit,
   std::uint64_t after = 0;
   while (shown < limit) {
     const std::uint64_t max = std::min(page, limit - shown);
-    const ordered_json answer = dead
-                                    ? queue.ask({{"command", "buffer.dead"}, {"skip", shown}, {"max", max}})
-                                    : queue.ask({{"command", "buffer.read"}, {"after", after}, {"max", max}});
+    const char* command = dead ? "buffer.dead" : "buffer.read";
+    const ordered_json answer = queue.ask({{"command", command}, {"after", after}, {"max", max}});
     for (const auto& message : answer["messages"]) show(message);
     shown += answer["messages"].size();
     if (answer["messages"].size() < max) return;
-    if (!dead) after = answer["last"].get<std::uint64_t>();
+    after = answer["last"].get<std::uint64_t>();
   }
 }
 
@@ -126,6 +125,7 @@ int verify(const Arguments& arguments, QueueAccess& queue) {
     print_json(answer);
   } else {
     print_ledger(answer["ledger"]);
+    print_letters(answer["letters"]);
     for (const auto& segment : answer["segments"]) {
       std::cout << segment["file"].get<std::string>() << ": " << segment["quick_check"].get<std::string>()
                 << ", " << segment["rows"] << " rows, " << segment["gone"] << " of them gone\n";

@@ -178,6 +178,11 @@ bool Chain::make_room(std::uint64_t packed_bytes) {
   return true;
 }
 
+bool Chain::has_room(std::uint64_t packed_bytes) {
+  retire_finished();
+  return room_.fits(bytes_beside_() + bytes(), bytes_with(packed_bytes));
+}
+
 void Chain::write(std::span<const Row> rows, std::uint64_t start) {
   if (rows.empty()) return;
   Segment& newest = writable();

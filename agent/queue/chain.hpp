@@ -67,6 +67,8 @@ class Chain {
   /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written.
   /// Where they may not: room.hpp says which limit it was.
   bool make_room(std::uint64_t bytes);
+  /// Whether they may be written without that anything is dropped.
+  bool has_room(std::uint64_t bytes);
   /// Writes rows that come after all there are, durably. After an exception: reload(), then last().
   void write(std::span<const Row> rows, std::uint64_t start);
 

@@ -29,7 +29,7 @@ Files::Files(const Options& options, std::function<Moment()> now, Room::SpaceNow
       mirror_(options.directory / "mirror"),
       quarantine_(options.directory / "quarantine"),
       state_(options.directory / "state.sqlite", mirror_),
-      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
+      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8, mirror_),
       room_(options.max_bytes, options.reserve_free, std::move(space)),
       reserve_(options.directory / "reserve", reserve_bytes(options)),
       chain_({options, state_, mirror_, quarantine_, losses_, room_, clocks_,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -37,7 +38,11 @@ class Keeper final : public StorageClient {
   /// Writes everything accepted until now, and what is gone. Throws.
   void flush();
   std::vector<Stored> read(std::uint64_t after, std::size_t max);
-  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
+  /// Whether `bytes` more may be written without dropping anything for their sake.
+  bool has_room(std::uint64_t bytes);
+  std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
+  std::uint64_t newest_dead_letter();
+  std::uint64_t remove_dead_letters(std::span<const std::string> ids, DeadLetters::Fate fate);
   std::uint64_t drop(const std::vector<std::uint64_t>& sequences);
   std::uint64_t drop_all();
   /// Begins a verification; then each of `segments()` is verified, so that nothing waits for all of them.
@@ -84,7 +89,7 @@ class Keeper final : public StorageClient {
 
   bool begin_start_ = false;
   bool open_ = false;
-  bool stale_ = false;  // a transaction failed: what is on disk has to be read again
+  bool stale_ = false;     // a transaction failed: what is on disk has to be read again
   bool doubtful_ = false;  // and a sync failed: what is in the log may not be on the disk
   bool disk_full_ = false;
   bool finished_ = false;

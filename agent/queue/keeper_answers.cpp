@@ -32,23 +32,44 @@ std::vector<Stored> Keeper::read(std::uint64_t after, std::size_t max) {
   return stored;
 }
 
-std::vector<DeadLetter> Keeper::read_dead_letters(std::size_t skip, std::size_t max) {
+bool Keeper::has_room(std::uint64_t bytes) {
+  need_open();
+  return files_.chain().has_room(bytes);
+}
+
+std::vector<DeadLetter> Keeper::read_dead_letters(std::uint64_t after, std::size_t max) {
   std::vector<DeadLetter> letters;
   std::vector<DeadLetters::Letter> read_letters;
-  mending([&] { read_letters = files_.dead_letters().read(skip, max); });
+  mending([&] { read_letters = files_.dead_letters().read(after, max); });
   for (DeadLetters::Letter& letter : read_letters) {
     DeadLetter& read = letters.emplace_back();
     try {
       read.delivery = unpack(letter.data);
     } catch (const UnpackError&) {
       read.delivery = std::nullopt;
+      read.unreadable = std::move(letter.data);
     }
+    read.number = letter.number;
     read.id = std::move(letter.id);
     read.topic = std::move(letter.topic);
     read.reason = std::move(letter.reason);
     read.time_ns = letter.time_ns;
   }
   return letters;
+}
+
+std::uint64_t Keeper::newest_dead_letter() {
+  std::uint64_t newest = 0;
+  mending([&] { newest = files_.dead_letters().newest(); });
+  return newest;
+}
+
+std::uint64_t Keeper::remove_dead_letters(std::span<const std::string> ids, DeadLetters::Fate fate) {
+  need_open();
+  std::uint64_t removed = 0;
+  mending([&] { removed = files_.dead_letters().remove(ids, fate); });
+  publish();
+  return removed;
 }
 
 std::uint64_t Keeper::drop(const std::vector<std::uint64_t>& sequences) {
@@ -100,7 +121,9 @@ std::vector<std::uint64_t> Keeper::segments() {
 
 Verification Keeper::verify_totals() {
   need_open();
-  return queue::verify_totals(files_.state());
+  Verification verification = queue::verify_totals(files_.state());
+  mending([&] { verification.letters = files_.dead_letters().verify(); });
+  return verification;
 }
 
 void Keeper::verify_segment(std::uint64_t number, Verification& verification) {
@@ -134,7 +157,8 @@ void Keeper::publish() {
   stats.ledger.counts += present;
   stats.ledger.stored = stats.messages = present.stored();
   stats.segments = files_.chain().segments();
-  stats.dead_letters = files_.dead_letters().count();
+  stats.letters = files_.dead_letters().counts();
+  stats.dead_letters = stats.letters.kept;
   stats.bytes = files_.bytes();
   stats.quarantine = files_.quarantine().summary();
   stats.start = start_;

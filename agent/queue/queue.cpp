@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/queue.hpp"
 
+#include <future>
 #include <utility>
 
 #include "queue/keeper.hpp"
@@ -8,6 +9,12 @@
 #include "queue/verification.hpp"
 
 namespace sluice::queue {
+namespace {
+
+// Another thread may be the one to let go of an answer, a moment after the commit.
+constexpr std::chrono::seconds answer_within{2};
+
+}  // namespace
 
 Queue::Queue(Storage& storage, Options options, Log log, Use use)
     : storage_(storage),
@@ -134,12 +141,6 @@ std::vector<Stored> Queue::read(std::uint64_t after_sequence, std::size_t max) {
   return stored;
 }
 
-std::vector<DeadLetter> Queue::read_dead_letters(std::size_t skip, std::size_t max) {
-  std::vector<DeadLetter> letters;
-  storage_.execute([&] { letters = keeper_->read_dead_letters(skip, max); });
-  return letters;
-}
-
 std::uint64_t Queue::drop(const std::function<bool(const Stored&)>& which) {
   // What is in memory only is to be dropped too; where the disk refuses it, what is stored still can be.
   try {
@@ -189,6 +190,50 @@ std::uint64_t Queue::acknowledge_damage() {
 
 void Queue::flush() {
   storage_.execute([&] { keeper_->flush(); });
+}
+
+std::size_t Queue::commit(std::span<Delivery> deliveries) {
+  const std::uint64_t portion_bytes = tail_->read_ahead_bytes();
+  std::size_t done = 0;
+  while (done < deliveries.size()) {
+    std::size_t count = 1;
+    std::uint64_t bytes = footprint(deliveries[done]);
+    while (done + count < deliveries.size() && bytes < portion_bytes)
+      bytes += footprint(deliveries[done + count++]);
+    try {
+      if (!commit_portion(deliveries.subspan(done, count), bytes)) return done;
+    } catch (const std::runtime_error&) {
+      if (done == 0) throw;
+      return done;
+    }
+    done += count;
+  }
+  return done;
+}
+
+// All of them or, where there is no room, none. What is in memory is written before, so that it takes no room there.
+bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) {
+  bool room = false;
+  storage_.execute([&] {
+    keeper_->flush();
+    room = keeper_->has_room(bytes);
+  });
+  if (!room) return false;
+  auto promise = std::make_shared<std::promise<void>>();
+  const std::future<void> committed = promise->get_future();
+  std::shared_ptr<void> answer(nullptr, [promise](void*) { promise->set_value(); });
+  switch (append_all(deliveries, answer)) {
+    case Push::ok:
+      break;
+    case Push::full:
+      return false;
+    case Push::closed:
+      throw std::runtime_error("the queue takes nothing more: it is being stopped");
+  }
+  answer.reset();
+  flush();
+  if (committed.wait_for(answer_within) == std::future_status::ready) return true;
+  throw std::runtime_error("taken, but not committed yet: " + stats().problem);
 }
 
 bool Queue::stop() {

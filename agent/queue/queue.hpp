@@ -37,7 +37,7 @@ struct Outgoing {
 };
 
 enum class Use : std::uint8_t {
-  run,     ///< the agent: begins a new start, accepts messages
+  run,     ///< the agent, and the command line that puts messages in: begins a new start, accepts messages
   inspect  ///< the command line with the agent stopped: creates nothing, accepts nothing; read, drop, verify
 };
 
@@ -105,11 +105,27 @@ class Queue {
 
   /// Up to `max` stored messages after that sequence, in order.
   std::vector<Stored> read(std::uint64_t after_sequence, std::size_t max);
-  /// Up to `max` dead letters after the first `skip`, oldest first.
-  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
   /// Drops what `which` chooses of everything that is kept, all without it: the number dropped. What the
   /// forwarder has taken may still be delivered.
   std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
+  /// Appends the first of them, as many as there is room for without that anything is dropped for their sake, and answers
+  /// how many when those are committed. Where it throws, they may be committed later.
+  std::size_t commit(std::span<Delivery> deliveries);
+
+  /// Up to `max` dead letters with a number above `after`, oldest first.
+  std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
+  using WhichLetters = std::function<bool(const DeadLetter&)>;
+  struct Retried {
+    std::uint64_t count = 0;
+    std::vector<std::string> unreadable;  ///< ids of chosen ones whose bytes cannot be read: they stay
+    bool full = false;                    ///< there was no room for the others: they stay
+  };
+  /// Puts those that are there back into the queue, as new messages. A letter goes when its message is committed: a crash
+  /// costs a duplicate, at most one portion of them, never a loss.
+  Retried retry_dead_letters(const WhichLetters& which);
+  /// For good; how many.
+  std::uint64_t drop_dead_letters(const WhichLetters& which);
+
   /// Counts everything again and compares.
   Verification verify();
   /// The user knows of all damaged files that were put aside; how many were new.
@@ -125,6 +141,8 @@ class Queue {
   void ready() const;
   void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
+  bool commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes);
+  void for_dead_letters(const std::function<bool(std::vector<DeadLetter>&&)>& portion);
 
   Storage& storage_;
   const std::unique_ptr<Tail> tail_;      // in memory
