@@ -50,7 +50,7 @@ struct QueueAccess::Files {
   std::optional<queue::Queue> queue;
 };
 
-QueueAccess::QueueAccess(Whereabouts agent) : agent_(std::move(agent)) {}
+QueueAccess::QueueAccess(Whereabouts agent, Access access) : agent_(std::move(agent)), access_(access) {}
 QueueAccess::~QueueAccess() = default;
 
 nlohmann::ordered_json QueueAccess::ask(const nlohmann::ordered_json& request) {
@@ -66,7 +66,13 @@ nlohmann::ordered_json QueueAccess::ask(const nlohmann::ordered_json& request) {
 
 void QueueAccess::open_files() {
   const std::filesystem::path directory = agent_.state_dir / "queue" / "mqtt";
-  if (!std::filesystem::exists(directory)) {
+  if (access_ != Access::inspect && !agent_.configuration) {
+    throw NoConfiguration(
+        "the configuration has errors, so that the limits of the queue are not known: correct it");
+  }
+  if (access_ == Access::create) {
+    std::filesystem::create_directories(agent_.state_dir);
+  } else if (!std::filesystem::exists(directory)) {
     throw std::runtime_error("no queue in " + agent_.state_dir.string() +
                              ": has the agent ever run with this configuration?");
   }
@@ -80,7 +86,8 @@ void QueueAccess::open_files() {
   queue::Options options = agent_.configuration ? agent_.configuration->buffer : queue::Options{};
   options.directory = directory;
   files->storage.emplace(files->clock);
-  files->queue.emplace(*files->storage, options, files->logging.part("queue"), queue::Use::inspect);
+  files->queue.emplace(*files->storage, options, files->logging.part("queue"),
+                       access_ == Access::inspect ? queue::Use::inspect : queue::Use::run);
   files_ = std::move(files);
 }
 
