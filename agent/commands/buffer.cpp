@@ -55,7 +55,7 @@ void read(QueueAccess& queue, bool dead, bool packed, std::uint64_t limit,
         queue.ask({{"command", command}, {"after", after}, {"max", max}, {"packed", packed}});
     for (const auto& message : answer["messages"]) show(message);
     shown += answer["messages"].size();
-    if (answer["messages"].size() < max) return;
+    if (answer["messages"].empty()) return;
     after = answer["last"].get<std::uint64_t>();
   }
 }

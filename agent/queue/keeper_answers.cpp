@@ -14,21 +14,23 @@ void Keeper::need_open() const {
 
 std::vector<Stored> Keeper::read(std::uint64_t after, std::size_t max) {
   need_open();
-  std::vector<StoredRow> rows;
   constexpr std::size_t at_once_bytes = 16U << 20U;
-  mending([&] {
-    rows.clear();
-    files_.chain().read(after, max, at_once_bytes, rows);
-  });
   std::vector<Stored> stored;
-  stored.reserve(rows.size());
-  for (const StoredRow& row : rows) {
-    try {
-      stored.push_back({row.sequence, id_of(row.start, row.sequence), unpack(row.data)});
-    } catch (const UnpackError& error) {
-      put_aside(row, error.what());
+  std::vector<StoredRow> rows;
+  // What cannot be read is put aside: the next ones then, since none means that there are no more.
+  do {
+    mending([&] {
+      rows.clear();
+      files_.chain().read(after, max, at_once_bytes, rows);
+    });
+    for (const StoredRow& row : rows) {
+      try {
+        stored.push_back({row.sequence, id_of(row.start, row.sequence), unpack(row.data)});
+      } catch (const UnpackError& error) {
+        put_aside(row, error.what());
+      }
     }
-  }
+  } while (stored.empty() && !rows.empty());
   return stored;
 }
 

@@ -103,7 +103,7 @@ class Queue {
 
   // Any thread but the storage's; they wait for the disk, and throw std::runtime_error (sqlite::Error).
 
-  /// Up to `max` stored messages after that sequence, in order.
+  /// Up to `max` stored messages after that sequence, in order, fewer where they are large; none: there are no more.
   std::vector<Stored> read(std::uint64_t after_sequence, std::size_t max);
   /// Drops what `which` chooses of everything that is kept, all without it: the number dropped. What the
   /// forwarder has taken may still be delivered.

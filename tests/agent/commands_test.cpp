@@ -283,6 +283,14 @@ TEST_F(Buffer, ListExportAndVerifyAnswerTheSameRunningAndStopped) {
   EXPECT_EQ(agent_.command({"buffer", "verify"}).status, 0);
 }
 
+TEST_F(Buffer, ExportLeavesNothingOutWhereMessagesAreLarge) {
+  constexpr int count = 300;  // more than 16 MiB
+  collect(counter("sim", "a/x", count) + "payload_size = 60000\n", count);
+  stop();
+  const std::string lines = agent_.command({"buffer", "export"}).output;
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), count);
+}
+
 TEST_F(Buffer, DropTakesWhatIsAskedForAndCountsIt) {
   for (const bool running : {true, false}) {
     AgentProcess agent(configuration(counter("x", "a/x", 30) + counter("y", "a/y", 20)));
