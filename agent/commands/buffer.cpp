@@ -191,7 +191,8 @@ void add_buffer(CLI::App& program, int& exit_code) {
       "retry",
       "Puts dead letters back into the queue, as new messages with new ids. A letter goes when its message "
       "is "
-      "committed: a crash costs a duplicate, never a loss. Exit code 65 for an unknown ID, and for a letter "
+      "committed: a crash costs a duplicate, never a loss. An expiry counts from the measurement still. Exit "
+      "code 65 for an unknown ID, and for a letter "
       "whose bytes cannot be read: it stays.",
       retry, Access::append);
   add_selection(retry_command);

@@ -230,7 +230,7 @@ bool Keeper::write_due(Nanoseconds now) {
   const auto at = tail_.write_at(now);
   if (!at || *at > now) return false;
   const std::vector<Tail::Pending> pending =
-      tail_.begin_write(rows_a_transaction, static_cast<std::size_t>(options_.segment_bytes() / 4), now);
+      tail_.begin_write(rows_a_transaction, static_cast<std::size_t>(transaction_bytes()), now);
   if (pending.empty()) return false;
 
   packed_.clear();

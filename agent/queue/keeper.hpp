@@ -38,7 +38,9 @@ class Keeper final : public StorageClient {
   /// Writes everything accepted until now, and what is gone. Throws.
   void flush();
   std::vector<Stored> read(std::uint64_t after, std::size_t max);
-  /// Whether `bytes` more may be written without dropping anything for their sake.
+  /// What is written at once, at most, in bytes of memory. For any thread.
+  std::uint64_t transaction_bytes() const { return options_.segment_bytes() / 4; }
+  /// Whether `bytes` more may be written at once without dropping anything for their sake.
   bool has_room(std::uint64_t bytes);
   std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
   std::uint64_t newest_dead_letter();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/queue.hpp"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -193,7 +194,9 @@ void Queue::flush() {
 }
 
 std::size_t Queue::commit(std::span<Delivery> deliveries) {
-  const std::uint64_t portion_bytes = tail_->read_ahead_bytes();
+  // Each within one transaction: what the second one of a portion needs is not known before the first.
+  std::uint64_t portion_bytes =
+      std::min<std::uint64_t>(tail_->read_ahead_bytes(), keeper_->transaction_bytes() / 2);
   std::size_t done = 0;
   while (done < deliveries.size()) {
     std::size_t count = 1;
@@ -201,12 +204,17 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
     while (done + count < deliveries.size() && bytes < portion_bytes)
       bytes += footprint(deliveries[done + count++]);
     try {
-      if (!commit_portion(deliveries.subspan(done, count), bytes)) return done;
+      if (commit_portion(deliveries.subspan(done, count), bytes)) {
+        done += count;
+      } else if (count > 1) {
+        portion_bytes = bytes / 2;  // a part of them may fit
+      } else {
+        return done;
+      }
     } catch (const std::runtime_error&) {
       if (done == 0) throw;
       return done;
     }
-    done += count;
   }
   return done;
 }

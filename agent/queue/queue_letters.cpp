@@ -9,7 +9,7 @@
 namespace sluice::queue {
 namespace {
 
-constexpr std::size_t letters_a_portion = 100;
+constexpr std::size_t letters_a_portion = 500;
 
 }  // namespace
 

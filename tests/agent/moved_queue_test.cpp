@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -284,6 +285,34 @@ TEST_F(MovedQueue, AnImportThatWasKilledIsRepeated) {
             << ", imported by the last of four imports, three of them killed: " << stored.size()
             << " stored, " << stored.size() - values.size() << " of them twice\n";
   expect_balanced(replacement_);
+}
+
+TEST_F(MovedQueue, AnImportWhoseAgentIsKilledGoesOnWhereItSays) {
+  constexpr int count = 20'000;
+  collect(counter("x", "a/x", count), count);
+  replacement_.start();
+  Process import({program(), "buffer", "import", file(), "--config", replacement_.config_file()});
+  ASSERT_TRUE(wait_until([&] { return replacement_.buffer()["messages"] > 0; })) << import.output();
+  replacement_.kill();
+  const std::optional<int> status = import.wait(long_patience);
+  // Between two pages it goes on with the files; within one it cannot know what became of that.
+  ASSERT_TRUE(status == 0 || status == 70) << import.output();
+  std::string skip = std::to_string(count);
+  if (status == 70) {
+    const std::string output = import.output();
+    const std::string words = "to go on: --skip ";
+    ASSERT_TRUE(contains(output, words)) << output;
+    skip = std::to_string(std::stoi(output.substr(output.find(words) + words.size())));
+  }
+  ASSERT_EQ(replacement_.command({"buffer", "import", file(), "--skip", skip}).status, 0);
+  std::set<int> values;
+  const std::vector<json> stored = lines_of(replacement_.command({"buffer", "export"}).output);
+  for (const json& line : stored) values.insert(line["payload"]["value"].get<int>());
+  EXPECT_EQ(values.size(), static_cast<std::size_t>(count));
+  EXPECT_LE(stored.size() - values.size(), 1000U);  // a page
+  expect_balanced(replacement_);
+  std::cout << "exported " << count << ", went on with --skip " << skip << ": " << stored.size()
+            << " stored, " << stored.size() - values.size() << " of them twice\n";
 }
 
 }  // namespace

@@ -44,6 +44,18 @@ TEST_F(CommitTest, TakesMoreThanTheMemoryHolds) {
   EXPECT_EQ(numbers(take_all()), range(1, 502));
 }
 
+TEST_F(CommitTest, TakesAPartWhereTheWholeDoesNotFit) {
+  options.max_bytes = 1 << 20;
+  restart();
+  auto some = deliveries(1, 2000, 1000);
+  const std::size_t committed = queue->commit(some);
+  EXPECT_GT(committed, 50U);
+  EXPECT_EQ(queue->commit(std::span(some).subspan(committed)), 0U);
+  EXPECT_EQ(queue->stats().messages, committed);
+  EXPECT_EQ(queue->stats().ledger.dropped_by_limit(), 0U);
+  EXPECT_LE(bytes_below(), options.max_bytes);
+}
+
 class FullTest : public CommitTest, public testing::WithParamInterface<WhenFull> {};
 
 TEST_P(FullTest, StopsBeforeAnythingWouldBeDropped) {
