@@ -9,8 +9,8 @@
 //   published, or text, or with "encoding":"base64" bytes that are no UTF-8. With "packed":true in the request it has
 //   "packed", too (exported_line.hpp). A dead letter has "reason" and "dead_lettered_at" besides; of one that cannot be
 //   read there is the topic, where it is known, and with "packed":true "unreadable", base64.
-//   {"command":"buffer.import","messages":[BASE64,…]}      {"imported":N}: the first N are committed, there is no room
-//                                                          for the others, for now
+//   {"command":"buffer.import","messages":[BASE64,…]}      {"imported":N}: the first N are committed; 0: there is
+//                                                          no room for the first, for now
 //   {"command":"buffer.drop"[,SELECTION]}                  {"dropped":N,"unknown":[ID,…]}
 //   {"command":"buffer.drop_dead"[,SELECTION]}             the same for dead letters
 //   {"command":"buffer.retry"[,SELECTION]}                 {"retried":N,"full":BOOL,"unreadable":[ID,…],"unknown":[ID,…]}

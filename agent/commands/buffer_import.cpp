@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 constexpr std::size_t page_messages = 1000;
 constexpr std::size_t page_bytes = std::size_t{1} << 20U;
 constexpr std::size_t most_problems = 20;
-constexpr std::chrono::milliseconds ask_again_after{500};
+constexpr std::chrono::milliseconds ask_again_after{200};
 constexpr std::chrono::seconds report_every{5};
 
 struct Problem {

@@ -195,8 +195,9 @@ void Queue::flush() {
 
 std::size_t Queue::commit(std::span<Delivery> deliveries) {
   // Each within one transaction: what the second one of a portion needs is not known before the first.
-  std::uint64_t portion_bytes =
+  const std::uint64_t most_bytes =
       std::min<std::uint64_t>(tail_->read_ahead_bytes(), keeper_->transaction_bytes() / 2);
+  std::uint64_t portion_bytes = most_bytes;
   std::size_t done = 0;
   while (done < deliveries.size()) {
     std::size_t count = 1;
@@ -206,7 +207,8 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
     try {
       if (commit_portion(deliveries.subspan(done, count), bytes)) {
         done += count;
-      } else if (count > 1) {
+        portion_bytes = std::min(2 * portion_bytes, most_bytes);
+      } else if (done == 0 && count > 1) {
         portion_bytes = bytes / 2;  // a part of them may fit
       } else {
         return done;

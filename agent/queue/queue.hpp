@@ -108,8 +108,9 @@ class Queue {
   /// Drops what `which` chooses of everything that is kept, all without it: the number dropped. What the
   /// forwarder has taken may still be delivered.
   std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
-  /// Appends the first of them, as many as there is room for without that anything is dropped for their sake, and answers
-  /// how many when those are committed. Where it throws, they may be committed later.
+  /// Appends the first of them, as far as there is room without that anything is dropped for their sake, and answers
+  /// how many when those are committed; 0: there is no room for the first one. Where it throws, they may be committed
+  /// later.
   std::size_t commit(std::span<Delivery> deliveries);
 
   /// Up to `max` dead letters with a number above `after`, oldest first.

@@ -50,12 +50,17 @@ Queue::Retried Queue::retry_dead_letters(const WhichLetters& which) {
       deliveries.push_back(std::move(*letter.delivery));
       ids.push_back(std::move(letter.id));
     }
-    const std::size_t committed = commit(deliveries);
-    storage_.execute(
-        [&] { keeper_->remove_dead_letters(std::span(ids).first(committed), DeadLetters::Fate::retried); });
-    retried.count += committed;
-    retried.full = committed < deliveries.size();
-    return !retried.full;
+    for (std::size_t done = 0; done < deliveries.size();) {
+      const std::size_t committed = commit(std::span(deliveries).subspan(done));
+      storage_.execute([&] {
+        keeper_->remove_dead_letters(std::span(ids).subspan(done, committed), DeadLetters::Fate::retried);
+      });
+      done += committed;
+      retried.count += committed;
+      retried.full = committed == 0;
+      if (retried.full) return false;
+    }
+    return true;
   });
   return retried;
 }
