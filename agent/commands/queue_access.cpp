@@ -71,6 +71,7 @@ void QueueAccess::open_files() {
         "the configuration has errors, so that the limits of the queue are not known: correct it");
   }
   if (access_ == Access::create) {
+    // Of one that root has made, systemd makes the agent's user the owner at its start (StateDirectory).
     std::filesystem::create_directories(agent_.state_dir);
   } else if (!std::filesystem::exists(directory)) {
     throw std::runtime_error("no queue in " + agent_.state_dir.string() +

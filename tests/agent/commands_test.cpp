@@ -377,7 +377,10 @@ TEST_F(Buffer, RootLeavesNothingOfItsOwnBehind) {
   fs::permissions(agent_.directory().path(), fs::perms(0755));
   expect_owned(true);
   EXPECT_EQ(agent_.buffer()["messages"], 20);
+  agent_.directory().write("lines", agent_.command({"buffer", "export"}).output);
   EXPECT_EQ(agent_.document({"buffer", "drop", "--all"})["dropped"], 20);
+  EXPECT_EQ(agent_.document({"buffer", "import", agent_.directory().file("lines")})["imported"], 20);
+  EXPECT_EQ(agent_.command({"buffer", "retry", "--all"}).status, 0);
   EXPECT_EQ(agent_.command({"buffer", "verify"}).status, 0);
   expect_owned(false);
 }

@@ -108,9 +108,12 @@ TEST_P(Moved, ArrivesWholeInOrderAndWithTheTimesOfItsMeasurement) {
   }
   for (const Received& received : subscriber.messages()) {
     arrived[received.topic].push_back(json::parse(received.payload));
+    bool replayed = false;
     for (const auto& [name, value] : received.user_properties) {
       if (name == "id") ids.insert(value);
+      replayed = replayed || name == "replayed";
     }
+    EXPECT_TRUE(replayed);
   }
   EXPECT_EQ(arrived, expected);
   EXPECT_EQ(ids.size(), static_cast<std::size_t>(count));
