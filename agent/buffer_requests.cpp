@@ -2,13 +2,17 @@
 #include "buffer_requests.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/base64.hpp"
 #include "base/utf8.hpp"
 #include "encode/encoder.hpp"
+#include "exported_line.hpp"
 #include "route/topic.hpp"
 
 namespace sluice {
@@ -51,7 +55,13 @@ void put_payload(ordered_json& document, const Delivery& delivery) {
   document["payload"] = parsed.is_discarded() ? ordered_json(encoded) : std::move(parsed);
 }
 
-ordered_json describe(const std::string& id, const Delivery& delivery) {
+ordered_json letters(const queue::LetterCounts& counts) {
+  return {{"added", counts.added},        {"kept", counts.kept},       {"retried", counts.retried},
+          {"dropped", counts.dropped},    {"removed", counts.removed}, {"lost", counts.lost},
+          {"balanced", counts.balanced()}};
+}
+
+ordered_json describe(const std::string& id, const Delivery& delivery, bool packed) {
   ordered_json document;
   document["id"] = id;
   document["topic"] = delivery.topic();
@@ -60,11 +70,18 @@ ordered_json describe(const std::string& id, const Delivery& delivery) {
   document["qos"] = delivery.options.qos;
   document["retain"] = delivery.options.retain || delivery.message->retain;
   put_payload(document, delivery);
+  if (packed) document["packed"] = packed_value(delivery);
   return document;
 }
 
 ordered_json timestamp(const std::optional<std::int64_t>& wall_ns) {
   return wall_ns ? ordered_json(encode::rfc3339(*wall_ns)) : ordered_json(nullptr);
+}
+
+void put_unreadable(ordered_json& document, std::string_view bytes) {
+  std::string base64;
+  append_base64(base64, bytes);
+  document["unreadable"] = std::move(base64);
 }
 
 std::size_t limit_of(const ordered_json& request) {
@@ -74,10 +91,11 @@ std::size_t limit_of(const ordered_json& request) {
 ordered_json read(queue::Queue& queue, const ordered_json& request) {
   ordered_json document;
   document["messages"] = ordered_json::array();
+  const bool packed = request.value("packed", false);
   std::uint64_t last = 0;
   for (const queue::Stored& stored :
        queue.read(request.value("after", std::uint64_t{0}), limit_of(request))) {
-    document["messages"].push_back(describe(stored.id, stored.delivery));
+    document["messages"].push_back(describe(stored.id, stored.delivery, packed));
     last = stored.sequence;
   }
   document["last"] = last;
@@ -87,43 +105,107 @@ ordered_json read(queue::Queue& queue, const ordered_json& request) {
 ordered_json read_dead_letters(queue::Queue& queue, const ordered_json& request) {
   ordered_json document;
   document["messages"] = ordered_json::array();
+  const bool packed = request.value("packed", false);
+  std::uint64_t last = 0;
   for (const queue::DeadLetter& letter :
-       queue.read_dead_letters(request.value("skip", std::size_t{0}), limit_of(request))) {
+       queue.read_dead_letters(request.value("after", std::uint64_t{0}), limit_of(request))) {
     ordered_json described;
     if (letter.delivery) {
-      described = describe(letter.id, *letter.delivery);
+      described = describe(letter.id, *letter.delivery, packed);
     } else {
       described = {{"id", letter.id}, {"topic", letter.topic}};
+      if (packed) put_unreadable(described, letter.unreadable);
     }
     described["reason"] = letter.reason;
     described["dead_lettered_at"] = encode::rfc3339(letter.time_ns);
     document["messages"].push_back(std::move(described));
+    last = letter.number;
   }
+  document["last"] = last;
   return document;
 }
 
-ordered_json drop(queue::Queue& queue, const ordered_json& request, const Clock& clock) {
-  const std::string filter = request.value("match", "");
-  std::string why;
-  if (!filter.empty() && !route::valid_filter(filter, &why)) throw std::invalid_argument(filter + ": " + why);
-  const std::int64_t older_than_ns = request.value("older_than_ns", std::int64_t{0});
-  std::uint64_t dropped = 0;
-  if (filter.empty() && older_than_ns == 0) {
-    dropped = queue.drop();
-  } else {
-    const std::int64_t before_ns = clock.wall().count() - older_than_ns;
-    dropped = queue.drop([&](const queue::Stored& stored) {
-      return (filter.empty() || route::matches(filter, stored.delivery.topic())) &&
-             (older_than_ns == 0 || stored.delivery.message->time.wall_ns < before_ns);
-    });
+// Which messages a request means.
+class Selection {
+ public:
+  Selection(const ordered_json& request, const Clock& clock) : filter_(request.value("match", "")) {
+    std::string why;
+    if (!filter_.empty() && !route::valid_filter(filter_, &why)) {
+      throw std::invalid_argument(filter_ + ": " + why);
+    }
+    const std::int64_t older_than_ns = request.value("older_than_ns", std::int64_t{0});
+    if (older_than_ns != 0) before_ns_ = clock.wall().count() - older_than_ns;
+    if (request.contains("ids")) ids_ = request["ids"].get<std::set<std::string>>();
   }
-  return {{"dropped", dropped}};
+
+  bool is_everything() const { return filter_.empty() && !before_ns_ && !ids_; }
+
+  bool chooses(const std::string& id, const Delivery* delivery) {
+    if (ids_) {
+      if (ids_->count(id) == 0) return false;
+      found_.insert(id);
+    }
+    if (delivery == nullptr) return filter_.empty() && !before_ns_;
+    return (filter_.empty() || route::matches(filter_, delivery->topic())) &&
+           (!before_ns_ || delivery->message->time.wall_ns < *before_ns_);
+  }
+
+  // Ids that were asked for and are not there.
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> missing;
+    for (const std::string& id : ids_.value_or(std::set<std::string>())) {
+      if (found_.count(id) == 0) missing.push_back(id);
+    }
+    return missing;
+  }
+
+ private:
+  std::string filter_;
+  std::optional<std::int64_t> before_ns_;
+  std::optional<std::set<std::string>> ids_;
+  std::set<std::string> found_;
+};
+
+const Delivery* delivery_in(const queue::DeadLetter& letter) {
+  return letter.delivery ? &*letter.delivery : nullptr;
+}
+
+ordered_json import_messages(queue::Queue& queue, const ordered_json& request) {
+  std::vector<Delivery> deliveries;
+  for (const auto& base64 : request.at("messages")) {
+    deliveries.push_back(read_packed(base64.get_ref<const std::string&>()));
+  }
+  return {{"imported", queue.commit(deliveries)}};
+}
+
+ordered_json drop(queue::Queue& queue, Selection&& selection) {
+  const std::uint64_t dropped =
+      selection.is_everything() ? queue.drop() : queue.drop([&](const queue::Stored& stored) {
+        return selection.chooses(stored.id, &stored.delivery);
+      });
+  return {{"dropped", dropped}, {"unknown", selection.unknown()}};
+}
+
+ordered_json drop_dead_letters(queue::Queue& queue, Selection&& selection) {
+  const std::uint64_t dropped = queue.drop_dead_letters(
+      [&](const queue::DeadLetter& letter) { return selection.chooses(letter.id, delivery_in(letter)); });
+  return {{"dropped", dropped}, {"unknown", selection.unknown()}};
+}
+
+ordered_json retry(queue::Queue& queue, Selection&& selection) {
+  const queue::Queue::Retried retried = queue.retry_dead_letters(
+      [&](const queue::DeadLetter& letter) { return selection.chooses(letter.id, delivery_in(letter)); });
+  return {{"retried", retried.count},
+          {"full", retried.full},
+          {"unreadable", retried.unreadable},
+          {"unknown", retried.full ? std::vector<std::string>() : selection.unknown()}};
 }
 
 ordered_json verify(queue::Queue& queue) {
   const queue::Verification verification = queue.verify();
   ordered_json document;
   document["ledger"] = ledger(verification.ledger);
+  document["letters"] = letters(verification.letters);
   document["segments"] = ordered_json::array();
   for (const queue::SegmentCheck& segment : verification.segments) {
     document["segments"].push_back({{"file", segment.file},
@@ -200,6 +282,7 @@ ordered_json statistics(const queue::Stats& stats) {
   queue["memory_bytes"] = stats.memory_bytes;
   queue["segments"] = stats.segments;
   queue["ledger"] = ledger(stats.ledger);
+  queue["letters"] = letters(stats.letters);
   queue["passed"] = stats.passed;
   queue["passed_other"] = stats.passed_other;
   queue["dropped_newest"] = stats.dropped_newest;
@@ -247,7 +330,10 @@ ordered_json answer_buffer_request(const Queues& queues, const ordered_json& req
   if (command == "buffer.stat") return buffer_statistics(asked);
   if (command == "buffer.read") return read(queue, request);
   if (command == "buffer.dead") return read_dead_letters(queue, request);
-  if (command == "buffer.drop") return drop(queue, request, clock);
+  if (command == "buffer.import") return import_messages(queue, request);
+  if (command == "buffer.drop") return drop(queue, Selection(request, clock));
+  if (command == "buffer.drop_dead") return drop_dead_letters(queue, Selection(request, clock));
+  if (command == "buffer.retry") return retry(queue, Selection(request, clock));
   if (command == "buffer.verify") return verify(asked);
   if (command == "buffer.acknowledge") return {{"acknowledged", acknowledge_damage(asked)}};
   throw std::invalid_argument("unknown request \"" + command + "\"");

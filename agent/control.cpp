@@ -15,7 +15,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t longest_request_bytes = 16U << 20U;
 constexpr std::size_t most_connections = 16;
 constexpr int request_timeout_ms = 10'000;
 
@@ -142,6 +141,11 @@ std::string ask_agent(const std::filesystem::path& path, const std::string& requ
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) throw NoAgent("no agent listens at " + path.string());
     fail(path.string());
+  }
+  if (request.size() >= longest_request_bytes) {
+    throw std::runtime_error("the request has " + std::to_string(request.size()) +
+                             " bytes, but an agent reads less than " + std::to_string(longest_request_bytes) +
+                             ": stop it, then the command works on its files itself");
   }
   std::string answer;
   if (!send_all(socket.get(), request + "\n") || !receive_line(socket.get(), answer, SIZE_MAX - 1, -1)) {

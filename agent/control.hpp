@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -49,8 +50,11 @@ class Control {
   std::thread acceptor_;
 };
 
+/// What a request may have.
+inline constexpr std::size_t longest_request_bytes = 16U << 20U;
+
 /// The client's side: sends `request` to the agent that listens at `path` and answers its document.
-/// Throws NoAgent where nobody listens, std::runtime_error where the conversation breaks off.
+/// Throws NoAgent where nobody listens, std::runtime_error where the conversation breaks off, or the request is too long.
 class NoAgent : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

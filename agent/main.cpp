@@ -19,7 +19,9 @@ int main(int argc, char** argv) {
       "sluice");
   program.require_subcommand(1);
   program.set_version_flag("--version", SLUICE_VERSION);
-  program.footer("Exit codes: 0 good, 64 usage, 69 the agent is not running, 78 configuration.");
+  program.footer(
+      "Exit codes: 0 good, 64 usage, 65 bad data, 69 the agent is not running, 70 something failed, 78 "
+      "configuration.");
   int exit_code = EX_OK;
   namespace commands = sluice::commands;
   for (const auto add : {commands::add_run, commands::add_check, commands::add_status, commands::add_buffer,

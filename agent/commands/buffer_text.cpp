@@ -19,6 +19,10 @@ void print_statistics(const ordered_json& statistics) {
     std::cout << "         ";
     print_ledger(queue["ledger"]);
     std::cout << "         besides, acknowledged before they were written: " << queue["passed"] << '\n';
+    if (queue["letters"]["added"] != 0) {
+      std::cout << "         ";
+      print_letters(queue["letters"]);
+    }
     const ordered_json& quarantine = queue["quarantine"];
     if (quarantine["new"] != 0) {
       std::cout << "         " << quarantine["new"] << " damaged files were put aside in "
@@ -40,6 +44,14 @@ void print_ledger(const ordered_json& ledger) {
     std::cout << " + " << name << ' ' << count;
   }
   std::cout << (ledger["balanced"].get<bool>() ? "\n" : "   WRONG: this does not add up\n");
+}
+
+void print_letters(const ordered_json& letters) {
+  std::cout << "dead letters " << letters["added"] << " = kept " << letters["kept"] << " + retried "
+            << letters["retried"] << " + dropped by the user " << letters["dropped"]
+            << " + removed for want of room " << letters["removed"] << " + lost with a damaged file "
+            << letters["lost"]
+            << (letters["balanced"].get<bool>() ? "\n" : "   WRONG: this does not add up\n");
 }
 
 }  // namespace sluice::commands

@@ -12,4 +12,7 @@ void print_statistics(const nlohmann::ordered_json& statistics);
 /// committed = acknowledged + stored + …: the equation that must hold.
 void print_ledger(const nlohmann::ordered_json& ledger);
 
+/// What has become of the dead letters: added = kept + retried + ….
+void print_letters(const nlohmann::ordered_json& letters);
+
 }  // namespace sluice::commands

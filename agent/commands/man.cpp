@@ -55,7 +55,8 @@ void write_page(const CLI::App& program) {
     if (!command->get_group().empty()) write_command(*command, command->get_name());
   }
   std::cout
-      << ".SH EXIT STATUS\n0 good, 64 usage, 65 a difference or an undelivered message, 69 the agent is not "
+      << ".SH EXIT STATUS\n0 good, 64 usage, 65 a difference, an undelivered message, a bad line or an "
+         "unknown id, 69 the agent is not "
          "running, "
          "70 something failed, 78 configuration.\n"
          ".SH FILES\n.TP\n/etc/sluice/sluice.toml\nThe configuration; every key with its default stands in "

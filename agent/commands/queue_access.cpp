@@ -56,9 +56,11 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
   }
   const std::filesystem::path folder = agent.state_dir / "queue";
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_directory() && entry.path().filename() != all.front().name)
-      names.push_back(entry.path().filename());
+  if (std::filesystem::exists(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_directory() && entry.path().filename() != all.front().name)
+        names.push_back(entry.path().filename());
+    }
   }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
@@ -85,8 +87,8 @@ struct QueueAccess::Files {
   Queues queues;
 };
 
-QueueAccess::QueueAccess(Whereabouts agent, std::string queue)
-    : agent_(std::move(agent)), queue_(std::move(queue)) {}
+QueueAccess::QueueAccess(Whereabouts agent, std::string queue, Access access)
+    : agent_(std::move(agent)), queue_(std::move(queue)), access_(access) {}
 QueueAccess::~QueueAccess() = default;
 
 nlohmann::ordered_json QueueAccess::ask(nlohmann::ordered_json request) {
@@ -103,7 +105,14 @@ nlohmann::ordered_json QueueAccess::ask(nlohmann::ordered_json request) {
 
 void QueueAccess::open_files() {
   const std::filesystem::path directory = agent_.state_dir / "queue" / "mqtt";
-  if (!std::filesystem::exists(directory)) {
+  if (access_ != Access::inspect && !agent_.configuration) {
+    throw NoConfiguration(
+        "the configuration has errors, so that the limits of the queue are not known: correct it");
+  }
+  if (access_ == Access::create) {
+    // Of one that root has made, systemd makes the agent's user the owner at its start (StateDirectory).
+    std::filesystem::create_directories(agent_.state_dir);
+  } else if (!std::filesystem::exists(directory)) {
     throw std::runtime_error("no queue in " + agent_.state_dir.string() +
                              ": has the agent ever run with this configuration?");
   }
@@ -115,9 +124,13 @@ void QueueAccess::open_files() {
                              agent_.sockets.front().string());
   }
   files->storage.emplace(files->clock);
-  for (const queue::Options& options : queue_options(agent_, queue_)) {
-    files->opened.push_back(std::make_unique<queue::Queue>(
-        *files->storage, options, files->logging.part("queue"), queue::Use::inspect));
+  // What puts messages in begins a start of the queue that it is about, and of no other.
+  const bool inspects = access_ == Access::inspect;
+  const std::string wanted = queue_.empty() && !inspects ? "mqtt" : queue_;
+  for (const queue::Options& options : queue_options(agent_, wanted)) {
+    files->opened.push_back(std::make_unique<queue::Queue>(*files->storage, options,
+                                                           files->logging.part("queue"),
+                                                           inspects ? queue::Use::inspect : queue::Use::run));
     files->queues.emplace_back(options.name, files->opened.back().get());
   }
   files_ = std::move(files);

@@ -28,7 +28,7 @@ Files::Files(const Options& options, std::function<Moment()> now, Room::SpaceNow
       mirror_(options.directory / "mirror"),
       quarantine_(options.directory / "quarantine"),
       state_(options.directory / "state.sqlite", mirror_),
-      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8),
+      dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8, mirror_),
       room_(options.max_bytes, options.reserve_free, std::move(space)),
       reserve_(options.directory / "reserve", reserve_bytes(options)),
       lanes_(make_stores()) {}
@@ -147,21 +147,28 @@ void Files::keep_reserve() {
   if (state_.values().start != 0) reserve_.keep(room_.space().free);
 }
 
-bool Files::make_room(Lane lane, std::uint64_t bytes) {
-  const auto fits = [&](std::uint64_t less) {
-    // What each drop adds to the log of the state.
-    constexpr std::uint64_t state_bytes = 16 * static_cast<std::uint64_t>(sqlite::page_bytes);
-    return room_.fits(this->bytes(), bytes_beside() + state_bytes + lanes_.bytes_with(lane, bytes) - less);
-  };
-  if (fits(0)) return true;
+// With so many bytes of rows more, and `less` of what is there?
+bool Files::fits(Lane lane, std::uint64_t bytes, std::uint64_t less) {
+  // What each drop adds to the log of the state.
+  constexpr std::uint64_t state_bytes = 16 * static_cast<std::uint64_t>(sqlite::page_bytes);
+  return room_.fits(this->bytes(), bytes_beside() + state_bytes + lanes_.bytes_with(lane, bytes) - less);
+}
+
+bool Files::has_room(Lane lane, std::uint64_t bytes) {
   lanes_.retire_finished();
-  while (!fits(0)) {
+  return fits(lane, bytes, 0);
+}
+
+bool Files::make_room(Lane lane, std::uint64_t bytes) {
+  if (fits(lane, bytes, 0)) return true;
+  lanes_.retire_finished();
+  while (!fits(lane, bytes, 0)) {
     if (options_.when_full == WhenFull::drop_newest) return false;
     const Limit limit = room_.limit();
     if (limit != Limit::max_bytes) {
       // Where others have filled the disk, nothing is dropped that would not make room for something.
       const std::uint64_t droppable = lanes_.droppable_bytes();
-      if (droppable == 0 || !fits(droppable)) return false;
+      if (droppable == 0 || !fits(lane, bytes, droppable)) return false;
     }
     if (!lanes_.drop_oldest(limit)) return false;
   }

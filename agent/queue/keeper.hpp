@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -45,7 +46,13 @@ class Keeper final : public StorageClient {
   /// Writes everything accepted until now, and what is gone. Throws.
   void flush();
   std::vector<Stored> read(std::uint64_t after, std::size_t max);
-  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
+  /// What is written at once, at most, in bytes of memory. For any thread.
+  std::uint64_t transaction_bytes() const { return options_.segment_bytes() / 4; }
+  /// Whether `bytes` more may be written at once without dropping anything for their sake.
+  bool has_room(Lane lane, std::uint64_t bytes);
+  std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
+  std::uint64_t newest_dead_letter();
+  std::uint64_t remove_dead_letters(std::span<const std::string> ids, DeadLetters::Fate fate);
   std::uint64_t drop(const std::vector<std::uint64_t>& sequences);
   std::uint64_t drop_all();
   /// Begins a verification; then each of `segments()` is verified, so that nothing waits for all of them.

@@ -15,41 +15,64 @@ void Keeper::need_open() const {
 
 std::vector<Stored> Keeper::read(std::uint64_t after, std::size_t max) {
   need_open();
-  std::vector<StoredRow> rows;
   constexpr std::size_t at_once_bytes = 16U << 20U;
-  mending([&] {
-    rows.clear();
-    files_.lanes().read(after, max, at_once_bytes, rows);
-  });
   std::vector<Stored> stored;
-  stored.reserve(rows.size());
-  for (const StoredRow& row : rows) {
-    try {
-      stored.push_back({row.sequence, id_of(row.start, row.sequence), unpack(row.data)});
-    } catch (const UnpackError& error) {
-      keeper_of(row.sequence).put_aside(row, error.what());
+  std::vector<StoredRow> rows;
+  // What cannot be read is put aside: the next ones then, since none means that there are no more.
+  do {
+    mending([&] {
+      rows.clear();
+      files_.lanes().read(after, max, at_once_bytes, rows);
+    });
+    for (const StoredRow& row : rows) {
+      try {
+        stored.push_back({row.sequence, id_of(row.start, row.sequence), unpack(row.data)});
+      } catch (const UnpackError& error) {
+        keeper_of(row.sequence).put_aside(row, error.what());
+      }
     }
-  }
+  } while (stored.empty() && !rows.empty());
   return stored;
 }
 
-std::vector<DeadLetter> Keeper::read_dead_letters(std::size_t skip, std::size_t max) {
+bool Keeper::has_room(Lane lane, std::uint64_t bytes) {
+  need_open();
+  return files_.has_room(lane, bytes);
+}
+
+std::vector<DeadLetter> Keeper::read_dead_letters(std::uint64_t after, std::size_t max) {
   std::vector<DeadLetter> letters;
   std::vector<DeadLetters::Letter> read_letters;
-  mending([&] { read_letters = files_.dead_letters().read(skip, max); });
+  mending([&] { read_letters = files_.dead_letters().read(after, max); });
   for (DeadLetters::Letter& letter : read_letters) {
     DeadLetter& read = letters.emplace_back();
     try {
       read.delivery = unpack(letter.data);
     } catch (const UnpackError&) {
       read.delivery = std::nullopt;
+      read.unreadable = std::move(letter.data);
     }
+    read.number = letter.number;
     read.id = std::move(letter.id);
     read.topic = std::move(letter.topic);
     read.reason = std::move(letter.reason);
     read.time_ns = letter.time_ns;
   }
   return letters;
+}
+
+std::uint64_t Keeper::newest_dead_letter() {
+  std::uint64_t newest = 0;
+  mending([&] { newest = files_.dead_letters().newest(); });
+  return newest;
+}
+
+std::uint64_t Keeper::remove_dead_letters(std::span<const std::string> ids, DeadLetters::Fate fate) {
+  need_open();
+  std::uint64_t removed = 0;
+  mending([&] { removed = files_.dead_letters().remove(ids, fate); });
+  publish();
+  return removed;
 }
 
 std::uint64_t Keeper::drop(const std::vector<std::uint64_t>& sequences) {
@@ -105,7 +128,9 @@ std::vector<std::pair<Lane, std::uint64_t>> Keeper::segments() {
 
 Verification Keeper::verify_totals() {
   need_open();
-  return queue::verify_totals(files_.state());
+  Verification verification = queue::verify_totals(files_.state());
+  mending([&] { verification.letters = files_.dead_letters().verify(); });
+  return verification;
 }
 
 void Keeper::verify_segment(Lane lane, std::uint64_t number, Verification& verification) {
@@ -122,7 +147,8 @@ std::uint64_t Keeper::acknowledge_damage() {
 void Keeper::publish() {
   Stats stats;
   stats.ledger.counts = files_.state().values().retired;
-  stats.dead_letters = files_.dead_letters().count();
+  stats.letters = files_.dead_letters().counts();
+  stats.dead_letters = stats.letters.kept;
   const StateFile::DroppedByLane& retired = files_.state().values().dropped;
   for (const Lane lane : all_lanes) {
     const std::size_t i = index_of(lane);

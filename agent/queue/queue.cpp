@@ -2,6 +2,7 @@
 #include "queue/queue.hpp"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "queue/keeper.hpp"
@@ -9,8 +10,10 @@
 #include "queue/verification.hpp"
 
 namespace sluice::queue {
-
 namespace {
+
+// Another thread may be the one to let go of an answer, a moment after the commit.
+constexpr std::chrono::seconds answer_within{2};
 
 // What is in another lane than the usual one is little and soon gone.
 std::size_t memory_of(Lane lane, std::size_t memory) {
@@ -213,12 +216,6 @@ std::vector<Stored> Queue::read(std::uint64_t after_sequence, std::size_t max) {
   return stored;
 }
 
-std::vector<DeadLetter> Queue::read_dead_letters(std::size_t skip, std::size_t max) {
-  std::vector<DeadLetter> letters;
-  storage_.execute([&] { letters = keeper_->read_dead_letters(skip, max); });
-  return letters;
-}
-
 std::uint64_t Queue::drop(const std::function<bool(const Stored&)>& which) {
   // What is in memory only is to be dropped too; where the disk refuses it, what is stored still can be.
   try {
@@ -269,6 +266,61 @@ std::uint64_t Queue::acknowledge_damage() {
 
 void Queue::flush() {
   storage_.execute([&] { keeper_->flush(); });
+}
+
+std::size_t Queue::commit(std::span<Delivery> deliveries) {
+  // Each within one transaction: what the second one of a portion needs is not known before the first.
+  std::uint64_t most_bytes = keeper_->transaction_bytes() / 2;
+  for (const auto& tail : tails_) most_bytes = std::min<std::uint64_t>(most_bytes, tail->read_ahead_bytes());
+  std::uint64_t portion_bytes = most_bytes;
+  std::size_t done = 0;
+  while (done < deliveries.size()) {
+    std::size_t count = 1;
+    std::uint64_t bytes = footprint(deliveries[done]);
+    while (done + count < deliveries.size() && bytes < portion_bytes)
+      bytes += footprint(deliveries[done + count++]);
+    try {
+      if (commit_portion(deliveries.subspan(done, count), bytes)) {
+        done += count;
+        portion_bytes = std::min(2 * portion_bytes, most_bytes);
+      } else if (done == 0 && count > 1) {
+        portion_bytes = bytes / 2;  // a part of them may fit
+      } else {
+        return done;
+      }
+    } catch (const std::runtime_error&) {
+      if (done == 0) throw;
+      return done;
+    }
+  }
+  return done;
+}
+
+// All of them or, where there is no room, none. What is in memory is written before, so that it takes no room there.
+bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) {
+  bool room = false;
+  storage_.execute([&] {
+    keeper_->flush();
+    room = std::all_of(deliveries.begin(), deliveries.end(), [&](const Delivery& delivery) {
+      return keeper_->has_room(lane_of(delivery.options), bytes);
+    });
+  });
+  if (!room) return false;
+  auto promise = std::make_shared<std::promise<void>>();
+  const std::future<void> committed = promise->get_future();
+  std::shared_ptr<void> answer(nullptr, [promise](void*) { promise->set_value(); });
+  switch (append_all(deliveries, answer)) {
+    case Push::ok:
+      break;
+    case Push::full:
+      return false;
+    case Push::closed:
+      throw std::runtime_error("the queue takes nothing more: it is being stopped");
+  }
+  answer.reset();
+  flush();
+  if (committed.wait_for(answer_within) == std::future_status::ready) return true;
+  throw std::runtime_error("taken, but not committed yet: " + stats().problem);
 }
 
 bool Queue::stop() {

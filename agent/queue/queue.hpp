@@ -40,7 +40,7 @@ struct Outgoing {
 };
 
 enum class Use : std::uint8_t {
-  run,     ///< the agent: begins a new start, accepts messages
+  run,     ///< the agent, and the command line that puts messages in: begins a new start, accepts messages
   inspect  ///< the command line with the agent stopped: creates nothing, accepts nothing; read, drop, verify
 };
 
@@ -110,13 +110,30 @@ class Queue {
 
   // Any thread but the storage's; they wait for the disk, and throw std::runtime_error (sqlite::Error).
 
-  /// Up to `max` stored messages after that sequence, in order.
+  /// Up to `max` stored messages after that sequence, in order, fewer where they are large; none: there are no more.
   std::vector<Stored> read(std::uint64_t after_sequence, std::size_t max);
-  /// Up to `max` dead letters after the first `skip`, oldest first.
-  std::vector<DeadLetter> read_dead_letters(std::size_t skip, std::size_t max);
   /// Drops what `which` chooses of everything that is kept, all without it: the number dropped. What the
   /// forwarder has taken may still be delivered.
   std::uint64_t drop(const std::function<bool(const Stored&)>& which = nullptr);
+  /// Appends the first of them, as far as there is room without that anything is dropped for their sake, and answers
+  /// how many when those are committed; 0: there is no room for the first one. Where it throws, they may be committed
+  /// later.
+  std::size_t commit(std::span<Delivery> deliveries);
+
+  /// Up to `max` dead letters with a number above `after`, oldest first.
+  std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
+  using WhichLetters = std::function<bool(const DeadLetter&)>;
+  struct Retried {
+    std::uint64_t count = 0;
+    std::vector<std::string> unreadable;  ///< ids of chosen ones whose bytes cannot be read: they stay
+    bool full = false;                    ///< there was no room for the others: they stay
+  };
+  /// Puts those that are there back into the queue, as new messages. A letter goes when its message is committed: a crash
+  /// costs a duplicate, at most one portion of them, never a loss.
+  Retried retry_dead_letters(const WhichLetters& which);
+  /// For good; how many.
+  std::uint64_t drop_dead_letters(const WhichLetters& which);
+
   /// Counts everything again and compares.
   Verification verify();
   /// The user knows of all damaged files that were put aside; how many were new.
@@ -132,6 +149,8 @@ class Queue {
   void ready() const;
   void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
+  bool commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes);
+  void for_dead_letters(const std::function<bool(std::vector<DeadLetter>&&)>& portion);
 
   Storage& storage_;
   Tail& tail_of(std::uint64_t sequence) { return *tails_[index_of(lane_of(sequence))]; }

@@ -27,11 +27,28 @@ struct Stored {
 };
 
 struct DeadLetter {
+  std::uint64_t number = 0;  ///< ascending: the later, the higher
   std::string id;
   std::string topic;
   std::string reason;
   std::int64_t time_ns = 0;          ///< when it was put there, wall clock
   std::optional<Delivery> delivery;  ///< nothing: the stored bytes cannot be read
+  std::string unreadable;            ///< those bytes, then
+};
+
+/// What has become of the dead letters. They have left the queue's ledger as dead-lettered, passed or quarantined; one that
+/// is retried comes back into it as a new message.
+struct LetterCounts {
+  std::uint64_t added = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t retried = 0;  ///< by the user: put back into the queue
+  std::uint64_t dropped = 0;  ///< by the user
+  std::uint64_t removed = 0;  ///< the oldest, because of the bound
+  std::uint64_t lost = 0;     ///< with a file that was damaged or removed
+
+  std::uint64_t gone() const { return retried + dropped + removed + lost; }
+  bool balanced() const { return added == kept + gone(); }
+  bool operator==(const LetterCounts&) const = default;
 };
 
 /// Damaged files that were put aside and of which the user has not taken note.
@@ -62,6 +79,7 @@ struct Stats {
   std::uint64_t bytes = 0;                ///< on disk, write-ahead logs included
   std::optional<std::int64_t> oldest_ts;  ///< wall clock of the oldest of both, as far as known; ns
   std::uint64_t dead_letters = 0;         ///< kept
+  LetterCounts letters;
   std::uint64_t segments = 0;
   Ledger ledger;
   std::uint64_t passed = 0;  ///< acknowledged without ever being written; since this start
@@ -85,7 +103,8 @@ struct SegmentCheck {
 };
 
 struct Verification {
-  Ledger ledger;  ///< its `stored` is counted
+  Ledger ledger;         ///< its `stored` is counted
+  LetterCounts letters;  ///< its `kept` is counted
   std::vector<SegmentCheck> segments;
   std::vector<std::string> differences;  ///< each an error, in words; none: everything agrees
 };

@@ -43,6 +43,12 @@ void verify_segment(Segment& segment, Verification& verification) {
 }
 
 void verify_equation(Verification& verification) {
+  const LetterCounts& letters = verification.letters;
+  if (!letters.balanced()) {
+    verification.differences.push_back("dead letters: " + std::to_string(letters.added) +
+                                       " were put there, but " + std::to_string(letters.gone()) +
+                                       " have gone and " + std::to_string(letters.kept) + " are there");
+  }
   const Ledger& ledger = verification.ledger;
   if (ledger.balanced()) return;
   verification.differences.push_back("committed " + std::to_string(ledger.counts.committed) + " is not " +

@@ -12,7 +12,7 @@ namespace sluice::queue {
 Verification verify_totals(const StateFile& state);
 /// Adds a segment that is there; it is open afterwards where it was before.
 void verify_segment(Segment& segment, Verification& verification);
-/// At the end: does the equation hold?
+/// At the end: do the equations hold, of the messages and of the dead letters?
 void verify_equation(Verification& verification);
 
 }  // namespace sluice::queue

@@ -35,6 +35,19 @@ TEST_F(ControlTest, CarriesDocumentsOfMegabytes) {
   EXPECT_EQ(ask_agent(path_, large), large);
 }
 
+TEST_F(ControlTest, SaysThatARequestIsTooLong) {
+  Control control(
+      path_, false, [](const std::string& request) { return request; }, log());
+  const std::string longest(longest_request_bytes - 1, 'x');
+  EXPECT_EQ(ask_agent(path_, longest), longest);
+  try {
+    ask_agent(path_, longest + 'x');
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("stop it"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(ControlTest, SaysThatNobodyListens) {
   EXPECT_THROW(ask_agent(path_, "status"), NoAgent);
   {

@@ -27,5 +27,23 @@ TEST(Base64, EncodesBytesAboveAscii) {
   EXPECT_EQ(base64(std::string_view("\xff\xfe\x00\xfb", 4)), "//4A+w==");
 }
 
+TEST(Base64, DecodesWhatItEncodes) {
+  std::string bytes;
+  for (int length = 0; length < 300; ++length) {
+    EXPECT_EQ(from_base64(base64(bytes)), bytes);
+    bytes += static_cast<char>(length * 7);
+  }
+}
+
+TEST(Base64, RefusesWhatItWouldNotWrite) {
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg==Zg==", "Zg===", "====", "=", "Zh==", "Zm9=", "Zm9 ",
+                           "Zm9v\n", "Zm9vZg==\n", "Zm-v", "Zm_v", "=Zm9", "Z=m9",
+                           "Zm\xff"
+                           "9"}) {
+    EXPECT_EQ(from_base64(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(from_base64(""), "");
+}
+
 }  // namespace
 }  // namespace sluice

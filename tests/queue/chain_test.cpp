@@ -147,6 +147,19 @@ TEST_F(ChainTest, PutsARowThatCannotBeReadAside) {
   expect_balanced();
 }
 
+TEST_F(ChainTest, ReadsOnPastRowsThatCannotBeRead) {
+  append(1, 5);
+  close();
+  run_sql(segment_files().at(0), "UPDATE messages SET data = x'ff00' WHERE id <= 3");
+  restart(Use::inspect);
+  std::vector<std::uint64_t> sequences;
+  for (auto stored = queue->read(0, 2); !stored.empty(); stored = queue->read(sequences.back(), 2)) {
+    for (const Stored& one : stored) sequences.push_back(one.sequence);
+  }
+  EXPECT_EQ(sequences, range(4, 5));
+  EXPECT_EQ(queue->stats().dead_letters, 3U);
+}
+
 TEST_F(ChainTest, OpensWithoutReadingTheBacklog) {
   append(1, 5000, 1000);
   close();
