@@ -25,7 +25,7 @@ def arguments():
     parser.add_argument("--runs", type=int, help="alternating runs (5; with --small 1)")
     parser.add_argument("--small", action="store_true", help="small doses: minutes, and figures that say little")
     parser.add_argument("--picture", type=pathlib.Path, help="also draw the figures into this SVG file")
-    parsed = parser.parse_args()
+    parsed = parser.parse_intermixed_args()
     unknown = [name for name in parsed.rows if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"{unknown[0]}: not a row; there are " + ", ".join(ORDER))
