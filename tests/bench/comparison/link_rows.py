@@ -95,7 +95,7 @@ def latency_of_agent(bench, port, count, durability):
 
 
 def latency(bench):
-    count = bench.dose(10_000, 500)
+    count = bench.dose(5_000, 500)
     with Broker(bench.new_folder()) as broker:
         strict = latency_of_agent(bench, broker.port, count, "strict")
         bare = latencies(bench, broker.port, count, lambda: publish_bare(bench.build, broker.port, "paced", count, 500))
