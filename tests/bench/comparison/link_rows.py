@@ -6,7 +6,7 @@ import shutil
 import signal
 
 from measurement import Line, Measurement, stored
-from parties import (IDLE, TOPIC, Agent, Broker, Failed, Subscriber, free_port, publish_bare, simulator, wait_until)
+from parties import (IDLE, Agent, Broker, Failed, Subscriber, free_port, publish_bare, simulator, wait_until)
 
 # The others may use the window that suits them best in each run; a quarter of the messages shows their rate as well.
 WINDOWS = (20, 100, 200, 1000)
