@@ -68,6 +68,7 @@ class BrokerFaults : public testing::Test {
     EXPECT_TRUE(wait_until([&] {
       return (balance = account.balance()).delivered == static_cast<unsigned>(count);
     })) << agent_.log();
+    std::cout << balance << '\n';
     EXPECT_EQ(balance.committed, static_cast<unsigned>(count));
     EXPECT_EQ(balance.lost, 0U);
     EXPECT_EQ(balance.counted_away, 0U);

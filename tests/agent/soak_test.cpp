@@ -150,6 +150,7 @@ TEST_F(Soak, UnderMixedFaultsLosesNothingAndStaysAsItWas) {
   ASSERT_EQ(agent_.stop(), 0);
   Account::Balance balance;
   EXPECT_TRUE(wait_until([&] { return (balance = account_.balance()).lost == 0; })) << agent_.log();
+  std::cout << balance << '\n';
   std::cout << duration().count() << " s, " << emitted << " arrived under faults: broker stopped "
             << faults[0] << ", frozen " << faults[1] << ", agent killed " << faults[2] << ", link cut "
             << faults[3] << "; resident " << first.value_or(last).resident_kib << " KiB, at last "
