@@ -98,10 +98,15 @@ TEST_P(Kill, AtAnyMomentLosesNothing) {
   EXPECT_EQ(balance.counted_away, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Queues, Kill,
-                         testing::Values(Queueing{"Strict", "durability = \"strict\"\n", ""},
-                                         Queueing{"Balanced", "durability = \"balanced\"\n", ""}),
-                         [](const auto& queueing) { return std::string(queueing.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Queues, Kill,
+    testing::Values(Queueing{"Strict", "durability = \"strict\"\n", ""},
+                    Queueing{"Balanced", "durability = \"balanced\"\n", ""},
+                    Queueing{"LiveFirst", "durability = \"strict\"\norder = \"live-first\"\n", ""},
+                    Queueing{"Lanes", "durability = \"strict\"\n",
+                             "[[route]]\nmatch = \"plant/#\"\nto = [\"mqtt\"]\npriority = "
+                             "\"low\"\n"}),
+    [](const auto& queueing) { return std::string(queueing.param.name); });
 
 }  // namespace
 }  // namespace sluice::test

@@ -40,6 +40,7 @@ struct Kind {
   bool syncs_fail = false;
   bool fills_up = false;  // drops the oldest again and again
   unsigned cuts = 100;    // the small dose
+  bool lanes = false;     // by priority, live messages first, and some by topic
 };
 
 // What is known of a message, each as a position in the record.
@@ -59,6 +60,7 @@ class Life {
     options_.directory = directory_.path() / "queue";
     options_.set(kind.level);
     options_.sync = kind.sync;
+    if (kind.lanes) options_.order = Order::live_first;
     options_.max_age = Nanoseconds(0);
     options_.reserve_free = 0;
     options_.max_bytes = kind.fills_up ? 3 << 20 : 16 << 20;  // segments of 1 MiB in either case
@@ -135,16 +137,31 @@ class Life {
       {
         const std::lock_guard lock(mutex_);
         messages_[number].offered = disk_.position();
-        messages_[number].accepted_at = clock_.monotonic();
+        messages_[number].accepted_at = Nanoseconds::max();
       }
       if (below(8) == 0) answer = std::shared_ptr<void>(nullptr, [this, number](void*) { promise(number); });
       Delivery delivery = delivery_of(number, below(4) == 0 ? 4000 + below(8000) : 20 + below(900));
+      if (kind_.lanes) choose_lane(delivery, number);
       while (queue_->append(std::move(delivery), answer) == Push::full) let_time_pass();
+      {
+        const std::lock_guard lock(mutex_);
+        messages_[number].accepted_at = clock_.monotonic();
+      }
       if (answer) look();
     }
   }
 
+  // Each topic whose last value is kept has one message in its life: what supersedes is tested elsewhere.
+  void choose_lane(Delivery& delivery, std::uint64_t number) {
+    const unsigned lane = below(5);
+    delivery.options.priority = lane == 0 ? Priority::high : lane == 1 ? Priority::low : Priority::normal;
+    if (lane != 4) return;
+    delivery.options.keep_last = true;
+    delivery.rewritten_topic = "state/" + std::to_string(number);
+  }
+
   void drain() {
+    if (kind_.lanes && below(6) == 0) queue_->link_up();
     std::vector<Outgoing> taken;
     queue_->take(taken, window - std::min(window, held_.size()));
     for (Outgoing& one : taken) {
@@ -313,12 +330,13 @@ class Image {
         problem("the start " + std::to_string(start) + " is used again");
       }
     }
-    std::uint64_t last = 0;
+    std::map<Lane, std::uint64_t> latest;
     for (std::uint64_t after = 0;;) {
       const std::vector<Stored> rows = queue_->read(after, 1000);
       if (rows.empty()) break;
       for (const Stored& row : rows) {
         const std::uint64_t number = number_in(row.delivery);
+        std::uint64_t& last = latest[lane_of(row.sequence)];
         if (number <= last) problem(std::to_string(number) + " comes after " + std::to_string(last));
         last = number;
         stored_.insert(number);
@@ -464,12 +482,14 @@ TEST_P(SyncedPowerCut, LeavesAllThatWasCommittedAndALedgerThatAddsUp) {
   EXPECT_GT(tally.promised, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, SyncedPowerCut,
-                         testing::Values(Kind{"Strict"}, Kind{"Balanced", Durability::balanced},
-                                         Kind{"Flash", Durability::flash},
-                                         Kind{"Full", Durability::strict, Sync::full, false, true},
-                                         Kind{"AfterFailedSyncs", Durability::strict, Sync::full, true}),
-                         [](const auto& kind) { return std::string(kind.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, SyncedPowerCut,
+    testing::Values(Kind{"Strict"}, Kind{"Balanced", Durability::balanced}, Kind{"Flash", Durability::flash},
+                    Kind{"Full", Durability::strict, Sync::full, false, true},
+                    Kind{"AfterFailedSyncs", Durability::strict, Sync::full, true},
+                    Kind{"Lanes", Durability::strict, Sync::full, false, false, 100, true},
+                    Kind{"LanesThatFillUp", Durability::balanced, Sync::full, false, true, 50, true}),
+    [](const auto& kind) { return std::string(kind.param.name); });
 
 // The control: on a disk that ignores syncs the same lives must show damage, or these tests see nothing.
 using LyingPowerCut = PowerCut;
