@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "buffer_requests.hpp"
 #include "config/difference.hpp"
 #include "encode/encoder.hpp"
 #include "route/topic.hpp"
@@ -74,6 +73,7 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
   }
   options.properties = configuration.mqtt.version == mqtt::Version::v5;
   options.replay_rate = configuration.buffer.replay_rate;
+  options.live_first = configuration.buffer.order == queue::Order::live_first;
   return options;
 }
 
@@ -86,6 +86,19 @@ std::string link_in_words(const mqtt::SessionStatus& session) {
     default:
       return "not connected: " + (session.reason.empty() ? session.broker : session.reason);
   }
+}
+
+// Of the outputs, those for which something waits.
+std::string waiting_for(const Queues& outputs) {
+  std::string text;
+  for (const auto& [name, queue] : outputs) {
+    const queue::Stats stats = queue->stats();
+    const std::uint64_t waiting = stats.messages + stats.in_memory;
+    if (waiting > 0 || stats.degraded)
+      text += "; output " + name + ": " + std::to_string(waiting) + " waiting";
+    if (stats.degraded) text += ", storage degraded: " + stats.problem;
+  }
+  return text;
 }
 
 }  // namespace
@@ -119,6 +132,8 @@ Agent::Agent(config::Config configuration, bool last_good, plugin::Catalogue& ca
         downlink_->received(std::move(message), inbound.retained);
       },
       clock, metrics_, logging.part("mqtt"));
+  outputs_ = std::make_unique<DurableOutputs>(configuration_, storage_, *router_, clock, metrics_, logging);
+  for (const auto& [name, queue] : outputs_->queues()) router_->add_durable(name, *queue);
   if (uses_qos2(configuration_.routes)) mark_qos2(configuration_.agent.state_dir);
 }
 
@@ -152,9 +167,15 @@ void Agent::start(std::vector<PreparedInstance> instances) {
 
 void Agent::start_instance(Slot& slot) {
   const config::InstanceConfig& config = slot.prepared.config;
+  Courier* const courier = config.is_input ? nullptr : outputs_->courier(config.name);
+  plugin::Upstream& upstream = courier != nullptr ? static_cast<plugin::Upstream&>(*courier) : *router_;
   slot.instance = std::make_unique<plugin::Instance>(
-      *slot.prepared.library, slot.prepared.options(configuration_.agent.id), *router_, clock_, metrics_,
+      *slot.prepared.library, slot.prepared.options(configuration_.agent.id), upstream, clock_, metrics_,
       logging_.part((config.is_input ? "input." : "output.") + config.name));
+  if (courier == nullptr) return;
+  courier->attach([instance = slot.instance.get()](Delivery&& delivery) {
+    return instance->deliver(std::move(delivery));
+  });
 }
 
 Log Agent::log_about(const Slot& slot) const {
@@ -167,6 +188,7 @@ void Agent::tick() {
   for (const Slot& slot : slots_) {
     if (slot.instance) slot.instance->expire();
   }
+  outputs_->wake();
   forwarder_->wake();
   logging_.sum_up();
   suppressed_lines_.add(logging_.suppressed() - suppressed_lines_.value());
@@ -232,7 +254,8 @@ bool Agent::stop() {
   }
   forwarder_->stop(session_stop_limit);
   if (!forwarder_->qos2_in_flight()) std::filesystem::remove(qos2_marker(configuration_.agent.state_dir));
-  const bool written = queue_->stop();
+  const bool outputs_written = outputs_->stop();
+  const bool written = queue_->stop() && outputs_written;
   storage_.stop();
   return written;
 }
@@ -249,7 +272,13 @@ std::string Agent::summary() const {
   const queue::Stats stats = queue_->stats();
   return link_in_words(session) + ", " + std::to_string(stats.messages + stats.in_memory) +
          " messages waiting (" + std::to_string(stats.bytes >> 10U) + " KiB on disk)" +
-         (stats.degraded ? ", storage degraded: " + stats.problem : "");
+         (stats.degraded ? ", storage degraded: " + stats.problem : "") + waiting_for(outputs_->queues());
+}
+
+Queues Agent::queues() const {
+  Queues queues = {{configuration_.buffer.name, queue_.get()}};
+  for (const auto& output : outputs_->queues()) queues.push_back(output);
+  return queues;
 }
 
 ordered_json Agent::status() const {
@@ -261,7 +290,7 @@ ordered_json Agent::status() const {
                        {"state_dir", configuration_.agent.state_dir.string()},
                        {"last_good_configuration", last_good_}};
   document["session"] = session_document(forwarder_->status());
-  document["buffer"] = buffer_statistics(queue_->stats());
+  document["buffer"] = buffer_statistics(queues());
   document["instances"] = ordered_json::array();
   {
     const std::lock_guard lock(slots_mutex_);
@@ -319,7 +348,7 @@ std::string Agent::answer(const std::string& request) {
     } else if (command == "send") {
       document = send(asked);
     } else {
-      document = answer_buffer_request(*queue_, asked, clock_);
+      document = answer_buffer_request(queues(), asked, clock_);
     }
   } catch (const std::exception& error) {
     document = {{"error", error.what()}};

@@ -19,9 +19,11 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "buffer_requests.hpp"
 #include "config/config.hpp"
 #include "control.hpp"
 #include "downlink.hpp"
+#include "durable_outputs.hpp"
 #include "forwarder.hpp"
 #include "plugin/catalogue.hpp"
 #include "plugin/instance.hpp"
@@ -42,7 +44,7 @@ class AlreadyRunning : public std::runtime_error {
 
 class Agent {
  public:
-  /// Takes the lock of the state directory (created where it is missing) and opens the queue. Throws AlreadyRunning,
+  /// Takes the lock of the state directory (created where it is missing) and opens the queues. Throws AlreadyRunning,
   /// queue::FormatError and std::system_error.
   /// `last_good`: the configuration is not the file's, which is bad; `status` says so.
   Agent(config::Config configuration, bool last_good, plugin::Catalogue& catalogue, Logging& logging,
@@ -61,7 +63,7 @@ class Agent {
   /// Takes over routes and log levels of `next`, and names in the log what else differs: that needs a restart.
   void reload(const config::Config& next);
 
-  /// Stops everything within 5 s: instances, session, queue. False: what was only in memory could not be written.
+  /// Stops everything within 5 s: instances, session, queues. False: what was only in memory could not be written.
   bool stop();
 
   /// Until when the storage and the session thread were both seen to get on with their work, by the monotonic clock: for
@@ -86,6 +88,7 @@ class Agent {
   Log log_about(const Slot& slot) const;
   void retry_missing(Nanoseconds now);
   void set_routes(const std::vector<route::Rule>& rules);
+  Queues queues() const;
   nlohmann::ordered_json status() const;
   nlohmann::ordered_json send(const nlohmann::ordered_json& request);
 
@@ -104,6 +107,7 @@ class Agent {
   std::unique_ptr<Router> router_;
   std::unique_ptr<Downlink> downlink_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::unique_ptr<DurableOutputs> outputs_;
   mutable std::mutex slots_mutex_;
   std::vector<Slot>
       slots_;  // guarded by slots_mutex_ where instances are made, and where `status` reads them

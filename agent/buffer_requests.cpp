@@ -80,6 +80,10 @@ void put_unreadable(ordered_json& document, std::string_view bytes) {
   document["unreadable"] = std::move(base64);
 }
 
+ordered_json timestamp(const std::optional<std::int64_t>& wall_ns) {
+  return wall_ns ? ordered_json(encode::rfc3339(*wall_ns)) : ordered_json(nullptr);
+}
+
 std::size_t limit_of(const ordered_json& request) {
   return std::min<std::size_t>(request.value("max", most_at_once), most_at_once);
 }
@@ -200,7 +204,6 @@ ordered_json retry(queue::Queue& queue, Selection&& selection) {
 ordered_json verify(queue::Queue& queue) {
   const queue::Verification verification = queue.verify();
   ordered_json document;
-  document["queue"] = "mqtt";
   document["ledger"] = ledger(verification.ledger);
   document["letters"] = letters(verification.letters);
   document["segments"] = ordered_json::array();
@@ -215,19 +218,70 @@ ordered_json verify(queue::Queue& queue) {
   return document;
 }
 
-}  // namespace
+void add_up(ordered_json& total, const ordered_json& part) {
+  for (const auto& [name, value] : part.items()) {
+    if (value.is_number()) total[name] = total.value(name, std::uint64_t{0}) + value.get<std::uint64_t>();
+  }
+}
 
-ordered_json buffer_statistics(const queue::Stats& stats) {
+ordered_json verify(const Queues& queues) {
+  ordered_json document;
+  document["ledger"] = document["letters"] = ordered_json::object();
+  document["segments"] = document["differences"] = ordered_json::array();
+  bool balanced = true;
+  bool letters_balanced = true;
+  for (const auto& [name, queue] : queues) {
+    ordered_json verified = verify(*queue);
+    add_up(document["ledger"], verified["ledger"]);
+    add_up(document["letters"], verified["letters"]);
+    letters_balanced = letters_balanced && verified["letters"]["balanced"].get<bool>();
+    balanced = balanced && verified["ledger"]["balanced"].get<bool>();
+    for (ordered_json segment : verified["segments"]) {
+      segment["queue"] = name;
+      document["segments"].push_back(std::move(segment));
+    }
+    for (const ordered_json& difference : verified["differences"]) {
+      document["differences"].push_back(name + ": " + difference.get<std::string>());
+    }
+    document["queues"][name] = std::move(verified);
+  }
+  document["ledger"]["balanced"] = balanced;
+  document["letters"]["balanced"] = letters_balanced;
+  return document;
+}
+
+std::uint64_t acknowledge_damage(const Queues& queues) {
+  std::uint64_t fresh = 0;
+  for (const auto& [name, queue] : queues) fresh += queue->acknowledge_damage();
+  return fresh;
+}
+
+// Those that the request is about.
+Queues chosen(const Queues& queues, const ordered_json& request) {
+  const std::string wanted = request.value("queue", "");
+  if (wanted.empty()) return queues;
+  std::string names;
+  for (const auto& queue : queues) {
+    if (queue.first == wanted) return {queue};
+    names += (names.empty() ? "" : ", ") + queue.first;
+  }
+  throw std::invalid_argument("there is no queue \"" + wanted + "\": there is " + names);
+}
+
+ordered_json totals(const queue::Stats& stats) {
   ordered_json figures;
   figures["messages"] = stats.messages;
   figures["in_memory"] = stats.in_memory;
   figures["bytes"] = stats.bytes;
-  figures["oldest_ts"] = nullptr;
-  if (stats.oldest_ts) figures["oldest_ts"] = encode::rfc3339(*stats.oldest_ts);
+  figures["oldest_ts"] = timestamp(stats.oldest_ts);
   figures["dropped"] = stats.ledger.dropped_by_limit() + stats.ledger.counts[queue::Way::dropped_by_user] +
                        stats.dropped_newest;
   figures["dead_letters"] = stats.dead_letters;
+  return figures;
+}
 
+ordered_json statistics(const queue::Stats& stats) {
+  const ordered_json figures = totals(stats);
   ordered_json queue = figures;
   queue["memory_bytes"] = stats.memory_bytes;
   queue["segments"] = stats.segments;
@@ -244,24 +298,48 @@ ordered_json buffer_statistics(const queue::Stats& stats) {
                          {"lost", quarantine.lost},     {"latest", quarantine.latest}};
   queue["degraded"] = stats.degraded;
   queue["problem"] = stats.problem;
-  queue["lanes"]["normal"] = figures;
+  for (const queue::Lane lane : queue::all_lanes) {
+    const queue::LaneStats& of_lane = stats.lanes[queue::index_of(lane)];
+    queue["lanes"][std::string(queue::name_of(lane))] = {
+        {"messages", of_lane.messages}, {"in_memory", of_lane.in_memory},
+        {"bytes", of_lane.bytes},       {"oldest_ts", timestamp(of_lane.oldest_ts)},
+        {"dropped", of_lane.dropped},   {"dead_letters", of_lane.dead_letters}};
+  }
 
-  ordered_json document = figures;
-  document["queues"]["mqtt"] = std::move(queue);
+  return queue;
+}
+
+}  // namespace
+
+ordered_json buffer_statistics(const Queues& queues) {
+  ordered_json document = totals({});
+  for (const auto& [name, queue] : queues) {
+    const ordered_json figures = statistics(queue->stats());
+    for (const char* sum : {"messages", "in_memory", "bytes", "dropped", "dead_letters"}) {
+      document[sum] = document[sum].get<std::uint64_t>() + figures[sum].get<std::uint64_t>();
+    }
+    // RFC 3339 in UTC: the first of two texts is the earlier.
+    ordered_json& oldest = document["oldest_ts"];
+    const ordered_json& its_oldest = figures["oldest_ts"];
+    if (oldest.is_null() || (!its_oldest.is_null() && its_oldest < oldest)) oldest = its_oldest;
+    document["queues"][name] = figures;
+  }
   return document;
 }
 
-ordered_json answer_buffer_request(queue::Queue& queue, const ordered_json& request, const Clock& clock) {
+ordered_json answer_buffer_request(const Queues& queues, const ordered_json& request, const Clock& clock) {
+  const Queues asked = chosen(queues, request);
+  queue::Queue& queue = *asked.front().second;
   const std::string command = request.value("command", "");
-  if (command == "buffer.stat") return buffer_statistics(queue.stats());
+  if (command == "buffer.stat") return buffer_statistics(asked);
   if (command == "buffer.read") return read(queue, request);
   if (command == "buffer.dead") return read_dead_letters(queue, request);
   if (command == "buffer.import") return import_messages(queue, request);
   if (command == "buffer.drop") return drop(queue, Selection(request, clock));
   if (command == "buffer.drop_dead") return drop_dead_letters(queue, Selection(request, clock));
   if (command == "buffer.retry") return retry(queue, Selection(request, clock));
-  if (command == "buffer.verify") return verify(queue);
-  if (command == "buffer.acknowledge") return {{"acknowledged", queue.acknowledge_damage()}};
+  if (command == "buffer.verify") return verify(asked);
+  if (command == "buffer.acknowledge") return {{"acknowledged", acknowledge_damage(asked)}};
   throw std::invalid_argument("unknown request \"" + command + "\"");
 }
 

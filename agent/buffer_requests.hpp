@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be asked of a queue, as JSON: by the command line of the running agent, over its socket, or by the command
+// What can be asked of the queues, as JSON: by the command line of the running agent, over its socket, or by the command
 // line itself where none runs. For threads that may wait for the disk.
 //
 //   {"command":"buffer.stat"}                              never waits for the disk
@@ -16,22 +16,32 @@
 //   {"command":"buffer.retry"[,SELECTION]}                 {"retried":N,"full":BOOL,"unreadable":[ID,…],"unknown":[ID,…]}
 //   A selection: "match":FILTER, "older_than_ns":N, "ids":[ID,…]: what all that are there choose; without: everything.
 //   Ids that are not there are answered as unknown.
-//   {"command":"buffer.verify"}                            {"balanced":true,…,"differences":[]}
+//   {"command":"buffer.verify"}                            {"ledger":{…},"letters":{…},"segments":[…],"differences":[],
+//                                                          "queues":{…}}
 //   {"command":"buffer.acknowledge"}                       {"acknowledged":N}: damaged files that were not known yet
+//   Each may name a queue: "queue":NAME. Without it read, dead and drop mean the first, the others all of them, in total
+//   and by queue.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "queue/queue.hpp"
 
 namespace sluice {
 
-/// Throws std::invalid_argument for a request that is none of these, std::runtime_error where the disk fails.
-nlohmann::ordered_json answer_buffer_request(queue::Queue& queue, const nlohmann::ordered_json& request,
+/// By name; one at least. The first is the session's.
+using Queues = std::vector<std::pair<std::string, queue::Queue*>>;
+
+/// Throws std::invalid_argument for a request that is none of these or names no queue that is there, std::runtime_error
+/// where the disk fails.
+nlohmann::ordered_json answer_buffer_request(const Queues& queues, const nlohmann::ordered_json& request,
                                              const Clock& clock);
 
-/// The figures of a queue, in total and by queue and lane.
-nlohmann::ordered_json buffer_statistics(const queue::Stats& stats);
+/// The figures in total, and by queue and lane.
+nlohmann::ordered_json buffer_statistics(const Queues& queues);
 
 }  // namespace sluice

@@ -2,9 +2,11 @@
 #include "forwarder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "encode/encoder.hpp"
+#include "expiry.hpp"
 #include "mqtt/reason.hpp"
 
 namespace sluice {
@@ -16,24 +18,6 @@ constexpr std::size_t taken_at_once = 16;
 constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
 constexpr std::size_t most_gathered_bytes = std::size_t{1} << 20U;
-
-// What remains of the shorter of the two expiries; nothing: none is set. Zero or less: it has expired.
-// Wall clocks that nobody has set prove no age.
-std::optional<std::chrono::seconds> remaining_expiry(const Delivery& delivery, const Clock& clock,
-                                                     bool synchronised) {
-  std::chrono::seconds expiry = delivery.options.expiry;
-  const std::chrono::seconds asked = delivery.message->expiry;
-  if (expiry.count() == 0 || (asked.count() > 0 && asked < expiry)) expiry = asked;
-  if (expiry.count() == 0) return std::nullopt;
-  const Time& time = delivery.message->time;
-  Nanoseconds age(0);
-  if (time.boot == clock.boot()) {
-    age = clock.monotonic() - Nanoseconds(time.monotonic_ns);
-  } else if (synchronised && time.mark != TimeMark::unsynchronised) {
-    age = clock.wall() - Nanoseconds(time.wall_ns);
-  }
-  return std::chrono::ceil<std::chrono::seconds>(expiry - std::max(age, Nanoseconds(0)));
-}
 
 }  // namespace
 
@@ -85,6 +69,7 @@ Push Forwarder::reply(Delivery&& delivery) {
 
 void Forwarder::on_link_up(bool in_flight_kept) {
   replay_.link_up();
+  queue_.link_up();
   if (in_flight_kept) return;
   losses_.link_lost();
   for (Held& held : held_) held.published = false;
@@ -120,7 +105,7 @@ void Forwarder::on_room() {
   if (!send_held()) return;
   while (!suspect_) {
     taken_.clear();
-    if (queue_.take(taken_, taken_at_once) == 0) return;
+    if (queue_.take(taken_, taken_at_once, replay_.may_send()) == 0) return;
     for (queue::Outgoing& outgoing : taken_) {
       const bool replayed = replay_.is_replayed(outgoing);
       gathering_.add(std::move(outgoing), replayed, ready_);
@@ -226,9 +211,12 @@ bool Forwarder::send_replies() {
 
 // Publishes what is held and not in flight, the suspect alone; false: there is no room for more, or no link.
 bool Forwarder::send_held() {
+  // What replay_rate holds back holds up what comes after it in its lane, where that is to stay in order.
+  std::array<bool, queue::lane_count> held_up{};
   for (std::size_t i = 0; unpublished_ > 0 && i < held_.size();) {
     Held& held = held_[i];
-    if (held.published || (suspect_ && suspect_ != held.token)) {
+    bool& lane_held_up = held_up[queue::index_of(queue::lane_of(held.token))];
+    if (held.published || (suspect_ && suspect_ != held.token) || lane_held_up) {
       ++i;
       continue;
     }
@@ -238,6 +226,10 @@ bool Forwarder::send_held() {
         break;
       case Sent::not_now:
         return false;
+      case Sent::not_its_turn:
+        lane_held_up = !options_.live_first;
+        ++i;
+        break;
       case Sent::gone:
         break;
     }
@@ -255,7 +247,7 @@ Forwarder::Sent Forwarder::send(Held& held) {
     return Sent::gone;
   }
   const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
-  if (replayed && !replay_.may_send()) return Sent::not_now;
+  if (replayed && !replay_.may_send()) return Sent::not_its_turn;
   mqtt::Publication publication = make_publication(held.parcel, expiry, replayed);
   publication.token = token;
   std::string why;

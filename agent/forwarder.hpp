@@ -38,6 +38,7 @@ struct ForwarderOptions {
   Id id = Id::property;
   bool properties = true;         ///< the session speaks MQTT 5
   std::uint32_t replay_rate = 0;  ///< messages of the backlog a second; 0 = as fast as acknowledged
+  bool live_first = false;        ///< what waits for its turn by that rate does not hold up live messages
   unsigned refusals = 5;          ///< so often refused while others pass: suspect
   unsigned disconnections =
       3;  ///< so often at the head of the window when the broker closed the connection: suspect
@@ -85,7 +86,7 @@ class Forwarder : public mqtt::Listener {
     std::uint64_t round = 0;          // rounds_ when it was published
   };
   using Place = std::deque<Held>::iterator;
-  enum class Sent { yes, not_now, gone };
+  enum class Sent { yes, not_now, not_its_turn, gone };
 
   bool send_replies();
   bool send_held();

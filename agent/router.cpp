@@ -14,15 +14,24 @@ Router::Router(queue::Queue& queue, Completed completed, Metrics& metrics, Log l
       log_(std::move(log)),
       unrouted_(metrics.counter("router", "unrouted")),
       bad_rewrites_(metrics.counter("router", "bad_rewrites")),
-      table_(std::make_shared<Table>(Table{route::Rules({}, ""), {}, {}, {}})) {}
+      table_(std::make_shared<Table>(Table{route::Rules({}, ""), {}})) {
+  stores_[std::string(route::mqtt_output)].reset(new Store{queue_});
+}
+
+void Router::add_durable(const std::string& output, queue::Queue& queue) {
+  stores_[output].reset(new Store{queue, &metrics_.counter("output." + output, "dropped")});
+}
 
 void Router::set_routes(route::Rules rules, const std::map<std::string, plugin::Instance*>& instances) {
-  auto next = std::make_shared<Table>(Table{std::move(rules), {}, {}, {}});
+  auto next = std::make_shared<Table>(Table{std::move(rules), {}});
   for (const std::string& output : next->rules.outputs()) {
-    const auto found = instances.find(output);
-    next->instances.push_back(found == instances.end() ? nullptr : found->second);
-    next->is_session.push_back(output == route::mqtt_output);
-    next->undelivered.push_back(&metrics_.counter("output." + output, "undelivered"));
+    Destination& destination = next->destinations.emplace_back();
+    destination.undelivered = &metrics_.counter("output." + output, "undelivered");
+    if (const auto store = stores_.find(output); store != stores_.end()) {
+      destination.store = store->second.get();
+    } else if (const auto instance = instances.find(output); instance != instances.end()) {
+      destination.instance = instance->second;
+    }
   }
   const std::lock_guard lock(mutex_);
   table_ = std::move(next);
@@ -45,9 +54,9 @@ Push Router::accept(Message&& message, const std::shared_ptr<void>& until_commit
   mark_time(message);
   const auto shared = std::make_shared<Message>(std::move(message));
   Routed routed = find_destinations(*table, shared, route::From::input);
-  if (const Push pushed = queue_.append_all(routed.to_queue, until_committed); pushed != Push::ok) {
+  if (const Push stored = store(*table, routed.to_stores, until_committed); stored != Push::ok) {
     message = std::move(*shared);
-    return pushed;
+    return stored;
   }
   count(routed);
   deliver_to_instances(*table, routed);
@@ -57,14 +66,16 @@ Push Router::accept(Message&& message, const std::shared_ptr<void>& until_commit
 Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<void>& until_committed) {
   const auto table = this->table();
   std::vector<Routed> all;
-  std::vector<Delivery> to_queue;
+  std::vector<Share> shares;
   for (Message& message : messages) {
     mark_time(message);
     Routed& routed =
         all.emplace_back(find_destinations(*table, std::make_shared<Message>(message), route::From::input));
-    std::move(routed.to_queue.begin(), routed.to_queue.end(), std::back_inserter(to_queue));
+    for (Share& share : routed.to_stores) {
+      for (Delivery& delivery : share.deliveries) add_share(shares, share.output, std::move(delivery));
+    }
   }
-  if (const Push pushed = queue_.append_all(to_queue, until_committed); pushed != Push::ok) return pushed;
+  if (const Push stored = store(*table, shares, until_committed); stored != Push::ok) return stored;
   for (Routed& routed : all) {
     count(routed);
     deliver_to_instances(*table, routed);
@@ -72,8 +83,75 @@ Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<v
   return Push::ok;
 }
 
+void Router::add_share(std::vector<Share>& shares, std::uint32_t output, Delivery&& delivery) {
+  const auto found =
+      std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.output == output; });
+  Share& share = found != shares.end() ? *found : shares.emplace_back(Share{output, {}});
+  share.deliveries.push_back(std::move(delivery));
+}
+
+// Into all of the queues, or into none.
+Push Router::store(const Table& table, std::vector<Share>& shares,
+                   const std::shared_ptr<void>& until_committed) {
+  // A shared pointer may point at nothing and still have a deleter to be called.
+  const bool somebody_waits = until_committed.use_count() > 0;
+  const bool alone = shares.size() == 1;
+  const auto store_of = [&](const Share& share) -> Store& { return *table.destinations[share.output].store; };
+  for (auto share = shares.begin(); share != shares.end(); ++share) {
+    Store& store = store_of(*share);
+    const Push room = alone ? store.queue.append_all(share->deliveries, until_committed)
+                            : store.queue.reserve(share->deliveries, somebody_waits);
+    if (room == Push::ok) continue;
+    share->goes_without =
+        room == Push::full && store.dropped != nullptr && !somebody_waits && store.queue.stats().degraded;
+    if (share->goes_without) continue;
+    std::for_each(shares.begin(), share, [&](Share& held) {
+      if (!held.goes_without) store_of(held).queue.cancel(held.deliveries);
+    });
+    if (room == Push::full) note_refused(store.queue);
+    return room;
+  }
+  for (Share& share : shares) {
+    Store& store = store_of(share);
+    if (share.goes_without) {
+      count_dropped(table.rules.outputs()[share.output], store, share.deliveries.size());
+      continue;
+    }
+    if (!alone) store.queue.append_reserved(share.deliveries, until_committed);
+    if (store.is_dropping.load(std::memory_order_relaxed) && store.is_dropping.exchange(false)) {
+      log_.with(LogField::output, table.rules.outputs()[share.output])
+          .info("output \"{}\": its queue takes messages again; {} were dropped since the start",
+                table.rules.outputs()[share.output], store.dropped->value());
+    }
+  }
+  return Push::ok;
+}
+
+void Router::count_dropped(const std::string& output, Store& store, std::size_t messages) {
+  store.dropped->add(messages);
+  if (store.is_dropping.exchange(true)) return;
+  log_.with(LogField::output, output)
+      .error("output \"{}\": its queue can take nothing more, and what is for it is dropped until it can: {}",
+             output, store.queue.stats().problem);
+}
+
+void Router::note_refused(queue::Queue& queue) {
+  // Threads that were refused and never wait, nor come again, must not pile up.
+  constexpr std::size_t most = 1000;
+  const std::lock_guard lock(mutex_);
+  if (refused_.size() >= most) refused_.clear();
+  refused_[std::this_thread::get_id()] = &queue;
+}
+
 bool Router::wait_room(std::chrono::nanoseconds timeout) {
-  return queue_.wait_room(timeout);
+  queue::Queue* queue = &queue_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = refused_.find(std::this_thread::get_id()); found != refused_.end()) {
+      queue = found->second;
+    }
+  }
+  return queue->wait_room(timeout);
 }
 
 void Router::completed(const Delivery& delivery, const plugin::Completion& completion) {
@@ -87,14 +165,18 @@ Router::Outcome Router::route_from_broker(Message&& message) {
   count(routed);
   if (!routed.matched) return Outcome::unrouted;
   std::size_t delivered = 0;
-  for (Delivery& delivery : routed.to_queue) {
-    if (queue_.append(std::move(delivery)) == Push::ok) {
-      ++delivered;
-    } else {
-      metrics_.counter("output.mqtt", "undelivered").add();
+  std::size_t wanted = routed.to_instances.size();
+  for (Share& share : routed.to_stores) {
+    const Destination& destination = table->destinations[share.output];
+    wanted += share.deliveries.size();
+    for (Delivery& delivery : share.deliveries) {
+      if (destination.store->queue.append(std::move(delivery)) == Push::ok) {
+        ++delivered;
+      } else {
+        destination.undelivered->add();
+      }
     }
   }
-  const std::size_t wanted = routed.to_queue.size() + routed.to_instances.size();
   delivered += deliver_to_instances(*table, routed);
   return delivered > 0 || wanted == 0 ? Outcome::delivered : Outcome::undelivered;
 }
@@ -115,8 +197,8 @@ Router::Routed Router::find_destinations(const Table& table, const std::shared_p
       }
       delivery.rewritten_topic = std::move(rewritten.topic);
     }
-    if (table.is_session[hit.output]) {
-      routed.to_queue.push_back(std::move(delivery));
+    if (table.destinations[hit.output].store != nullptr) {
+      add_share(routed.to_stores, hit.output, std::move(delivery));
     } else {
       routed.to_instances.emplace_back(hit.output, std::move(delivery));
     }
@@ -138,11 +220,11 @@ void Router::count(const Routed& routed) {
 std::size_t Router::deliver_to_instances(const Table& table, Routed& routed) {
   std::size_t delivered = 0;
   for (auto& [output, delivery] : routed.to_instances) {
-    plugin::Instance* instance = table.instances[output];
-    if (instance != nullptr && instance->deliver(std::move(delivery)) == Push::ok) {
+    const Destination& destination = table.destinations[output];
+    if (destination.instance != nullptr && destination.instance->deliver(std::move(delivery)) == Push::ok) {
       ++delivered;
     } else {
-      table.undelivered[output]->add();
+      destination.undelivered->add();
     }
   }
   return delivered;

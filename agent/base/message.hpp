@@ -86,6 +86,8 @@ struct DeliveryOptions {
   Priority priority = Priority::normal;
   std::chrono::seconds expiry{0};  ///< counted from the acceptance of the message; 0 = none
   Batching batch;
+  bool keep_last =
+      false;  ///< of what waits, only the newest of each topic is kept; `priority` is normal then
   bool operator==(const DeliveryOptions&) const = default;
 };
 
@@ -94,6 +96,7 @@ struct Delivery {
   std::shared_ptr<const Message> message;
   std::string rewritten_topic;  ///< empty: the message's own
   DeliveryOptions options;
+  std::uint64_t token = 0;  ///< of whoever hands it to an instance, to know it again when it is completed
 
   const std::string& topic() const { return rewritten_topic.empty() ? message->topic : rewritten_topic; }
 };

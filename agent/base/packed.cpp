@@ -28,6 +28,7 @@ enum class Type : std::uint8_t { none, no, yes, int64, uint64, number, text, byt
 constexpr unsigned quality_shift = 4;
 constexpr unsigned format_shift = 2;
 constexpr unsigned priority_shift = 4;
+constexpr unsigned last_value = 3;  // in the place of a priority
 constexpr unsigned mark_shift = 6;
 
 template <typename T>
@@ -188,9 +189,10 @@ void pack(const Delivery& delivery, std::string& out) {
 
   put(out, format_version);
   put(out, static_cast<std::uint8_t>(flags));
-  put(out, static_cast<std::uint8_t>(options.qos | static_cast<unsigned>(options.format) << format_shift |
-                                     static_cast<unsigned>(options.priority) << priority_shift |
-                                     static_cast<unsigned>(message.time.mark) << mark_shift));
+  put(out, static_cast<std::uint8_t>(
+               options.qos | static_cast<unsigned>(options.format) << format_shift |
+               (options.keep_last ? last_value : static_cast<unsigned>(options.priority)) << priority_shift |
+               static_cast<unsigned>(message.time.mark) << mark_shift));
   put_text(out, delivery.topic());
   put_text(out, message.input);
   put(out, message.time.wall_ns);
@@ -232,9 +234,10 @@ Delivery unpack(std::string_view bytes) {
   delivery.options.qos = packed_options & 3U;
   const unsigned priority = packed_options >> priority_shift & 3U;
   const unsigned mark = packed_options >> mark_shift;
-  if (delivery.options.qos > 2 || priority > 2 || mark > 2) in.fail("an option out of range");
+  if (delivery.options.qos > 2 || mark > 2) in.fail("an option out of range");
   delivery.options.format = static_cast<Format>(packed_options >> format_shift & 1U);
-  delivery.options.priority = static_cast<Priority>(priority);
+  delivery.options.keep_last = priority == last_value;
+  if (!delivery.options.keep_last) delivery.options.priority = static_cast<Priority>(priority);
   delivery.options.retain = (flags & flag_route_retain) != 0;
   message->retain = (flags & flag_message_retain) != 0;
   message->topic = in.text();

@@ -6,7 +6,8 @@
 //   u64 boot | [v route expiry s] | [v message expiry s] | [v batch count | v batch bytes | v batch age s] |
 //   [properties] | body
 // where flags say which of the parts in brackets are there, and the body is either the payload, to the end,
-// or samples, to the end: s name | u8 type and quality | value | [s error].
+// or samples, to the end: s name | u8 type and quality | value | [s error]. A priority of 3 stands for what is kept by
+// topic, only the newest of each.
 #pragma once
 
 #include <stdexcept>

@@ -22,7 +22,7 @@ constexpr std::uint64_t page = 500;
 int with_queue(const BufferArguments& arguments, Access access,
                const std::function<int(QueueAccess&)>& work) {
   try {
-    QueueAccess queue(find_agent(arguments.file), access);
+    QueueAccess queue(find_agent(arguments.file), arguments.queue, access);
     return work(queue);
   } catch (const NoConfiguration& error) {
     std::cerr << "sluice: " << error.what() << '\n';
@@ -93,8 +93,12 @@ int verify(const BufferArguments& arguments, QueueAccess& queue) {
   if (arguments.json) {
     print_json(answer);
   } else {
-    print_ledger(answer["ledger"]);
-    print_letters(answer["letters"]);
+    for (const auto& [name, verified] : answer["queues"].items()) {
+      std::cout << name << ": ";
+      print_ledger(verified["ledger"]);
+      std::cout << name << ": ";
+      print_letters(verified["letters"]);
+    }
     for (const auto& segment : answer["segments"]) {
       std::cout << segment["file"].get<std::string>() << ": " << segment["quick_check"].get<std::string>()
                 << ", " << segment["rows"] << " rows, " << segment["gone"] << " of them gone\n";
@@ -111,10 +115,11 @@ int verify(const BufferArguments& arguments, QueueAccess& queue) {
 
 void add_buffer(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<BufferArguments>();
-  CLI::App* buffer = program.add_subcommand("buffer",
-                                            "The queue of messages that wait for the broker. "
-                                            "Works with the agent running, which is asked then, or "
-                                            "stopped.");
+  CLI::App* buffer = program.add_subcommand(
+      "buffer",
+      "The queues of messages that wait: for the "
+      "broker, and for outputs with durable = true. Works with the agent running, which is asked then, or "
+      "stopped.");
   buffer->require_subcommand(1);
   using Work = int (*)(const BufferArguments&, QueueAccess&);
   const auto add = [&](const char* name, const char* help, Work work, Access access = Access::inspect) {
@@ -125,28 +130,39 @@ void add_buffer(CLI::App& program, int& exit_code) {
     });
     return command;
   };
+  const auto add_queue = [&](CLI::App* command, const char* help) {
+    command->add_option("--queue", arguments->queue, help)->type_name("NAME");
+    return command;
+  };
+  constexpr const char* one_queue =
+      "The queue of this output, one with durable = true; mqtt, the default, is the session's";
+  constexpr const char* all_queues = "Of this queue only: mqtt, or an output's";
   const auto add_json = [&](CLI::App* command) {
     command->add_flag("--json", arguments->json, "One JSON document with stable keys");
   };
   const auto add_dead = [&](CLI::App* command) {
     command->add_flag("--dead", arguments->dead,
-                      "The dead letters: what the broker refuses for good, with the reason");
+                      "The dead letters: what the broker, or the plugin, refuses for good, with the reason");
   };
 
-  add_json(add("stat", "How much waits: messages, bytes, age, what was dropped, and the ledger.", stat));
+  add_json(
+      add_queue(add("stat", "How much waits: messages, bytes, age, what was dropped, and the ledger.", stat),
+                all_queues));
 
-  CLI::App* list_command = add("list", "The oldest messages that wait.", list);
+  CLI::App* list_command = add_queue(add("list", "The oldest messages that wait.", list), one_queue);
   list_command->add_option("--limit,-n", arguments->limit, "At most so many")->capture_default_str();
   add_dead(list_command);
   add_json(list_command);
 
-  CLI::App* export_command = add(
-      "export",
-      "All messages that wait, oldest first, as lines of JSON: for people, and under \"packed\" for "
-      "`import`. "
-      "What is on disk: stop the agent before a queue is moved, so that everything is. Nothing leaves the "
-      "queue: when the import is done, `drop --all` here.",
-      export_lines);
+  CLI::App* export_command = add_queue(
+      add("export",
+          "All messages that wait, oldest first, as lines of JSON: for people, and under \"packed\" for "
+          "`import`. "
+          "What is on disk: stop the agent before a queue is moved, so that everything is. Nothing leaves "
+          "the "
+          "queue: when the import is done, `drop --all` here.",
+          export_lines),
+      one_queue);
   add_dead(export_command);
 
   CLI::App* import_command = add(
@@ -168,6 +184,7 @@ void add_buffer(CLI::App& program, int& exit_code) {
   import_command
       ->add_option("--skip", arguments->skip, "Lines to leave out, since they were committed already")
       ->type_name("N");
+  add_queue(import_command, one_queue);
   add_json(import_command);
 
   const auto add_selection = [&](CLI::App* command) {
@@ -179,6 +196,7 @@ void add_buffer(CLI::App& program, int& exit_code) {
                      "Those measured longer ago than this, such as 12h")
         ->type_name("DURATION");
     command->add_flag("--all", arguments->all, "All");
+    add_queue(command, one_queue);
     add_json(command);
   };
   CLI::App* drop_command =
@@ -204,6 +222,7 @@ void add_buffer(CLI::App& program, int& exit_code) {
                                  "and what can be read of it is kept. Exit "
                                  "code 65 for a difference.",
                                  verify);
+  add_queue(verify_command, all_queues);
   verify_command->add_flag(
       "--acknowledge", arguments->acknowledge,
       "Take note of the damaged files that were put aside: `status` and `stat` speak of them no "

@@ -13,6 +13,7 @@ namespace sluice::commands {
 
 struct BufferArguments {
   std::filesystem::path file;
+  std::string queue;
   bool json = false;
   std::uint64_t limit = 20;
   bool dead = false;

@@ -5,11 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "buffer_requests.hpp"
 #include "commands/client.hpp"
@@ -40,6 +44,47 @@ LogOptions warnings_only() {
   return options;
 }
 
+// The one that is wanted; without it, or where it is not there, all of them: the session's first, then whatever else
+// lies there, also of outputs that are not durable any more.
+std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::string& wanted,
+                                          Access access) {
+  std::vector<queue::Options> all(1);
+  std::vector<queue::Options> configured;
+  if (agent.configuration) {
+    all.front() = agent.configuration->buffer;
+    for (const config::InstanceConfig& instance : agent.configuration->instances) {
+      if (instance.buffer) configured.push_back(*instance.buffer);
+    }
+  }
+  const std::filesystem::path folder = agent.state_dir / "queue";
+  std::set<std::string> names;
+  if (access == Access::create) {
+    for (const queue::Options& options : configured) names.insert(options.name);
+  }
+  if (access != Access::create || std::filesystem::exists(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_directory()) names.insert(entry.path().filename());
+    }
+  }
+  names.erase(all.front().name);
+  for (const std::string& name : names) {
+    const auto known = std::find_if(configured.begin(), configured.end(),
+                                    [&](const queue::Options& options) { return options.name == name; });
+    all.push_back(known == configured.end() ? queue::Options{} : *known);
+    all.back().name = name;
+  }
+  for (queue::Options& options : all) options.directory = folder / options.name;
+  // One that cannot be opened is no reason not to look into another.
+  const auto is_another = [&](const queue::Options& options) { return options.name != wanted; };
+  if (!std::all_of(all.begin(), all.end(), is_another)) {
+    std::erase_if(all, is_another);
+  } else if (access != Access::inspect) {
+    throw std::runtime_error("there is no queue \"" + wanted + "\", in the configuration nor in " +
+                             folder.string());
+  }
+  return all;
+}
+
 }  // namespace
 
 struct QueueAccess::Files {
@@ -47,13 +92,18 @@ struct QueueAccess::Files {
   Logging logging{warnings_only()};
   std::optional<queue::StateLock> lock;
   std::optional<queue::Storage> storage;
-  std::optional<queue::Queue> queue;
+  std::vector<std::unique_ptr<queue::Queue>> opened;
+  Queues queues;
 };
 
-QueueAccess::QueueAccess(Whereabouts agent, Access access) : agent_(std::move(agent)), access_(access) {}
+QueueAccess::QueueAccess(Whereabouts agent, std::string queue, Access access)
+    : agent_(std::move(agent)),
+      queue_(queue.empty() && access != Access::inspect ? queue::Options().name : std::move(queue)),
+      access_(access) {}
 QueueAccess::~QueueAccess() = default;
 
-nlohmann::ordered_json QueueAccess::ask(const nlohmann::ordered_json& request) {
+nlohmann::ordered_json QueueAccess::ask(nlohmann::ordered_json request) {
+  if (!queue_.empty()) request["queue"] = queue_;
   if (!files_) {
     try {
       return commands::ask(agent_, request);
@@ -61,7 +111,7 @@ nlohmann::ordered_json QueueAccess::ask(const nlohmann::ordered_json& request) {
       open_files();
     }
   }
-  return answer_buffer_request(*files_->queue, request, files_->clock);
+  return answer_buffer_request(files_->queues, request, files_->clock);
 }
 
 void QueueAccess::open_files() {
@@ -84,11 +134,13 @@ void QueueAccess::open_files() {
     throw std::runtime_error("an agent works in " + agent_.state_dir.string() + " but does not answer at " +
                              agent_.sockets.front().string());
   }
-  queue::Options options = agent_.configuration ? agent_.configuration->buffer : queue::Options{};
-  options.directory = directory;
   files->storage.emplace(files->clock);
-  files->queue.emplace(*files->storage, options, files->logging.part("queue"),
-                       access_ == Access::inspect ? queue::Use::inspect : queue::Use::run);
+  const queue::Use use = access_ == Access::inspect ? queue::Use::inspect : queue::Use::run;
+  for (const queue::Options& options : queue_options(agent_, queue_, access_)) {
+    files->opened.push_back(
+        std::make_unique<queue::Queue>(*files->storage, options, files->logging.part("queue"), use));
+    files->queues.emplace_back(options.name, files->opened.back().get());
+  }
   files_ = std::move(files);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks about a queue: the running agent over its socket, or, where none runs, the files themselves, under the lock of
+// Asks about the queues: the running agent over its socket, or, where none runs, the files themselves, under the lock of
 // the state directory. Main thread only.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
+#include <string>
 
 #include "commands/configuration.hpp"
 
@@ -27,12 +28,14 @@ class NoConfiguration : public std::runtime_error {
 
 class QueueAccess {
  public:
-  QueueAccess(Whereabouts agent, Access access);
+  /// `queue`: the one that every request is about; empty: what a request means that names none, and only the session's
+  /// where messages are to be put in.
+  QueueAccess(Whereabouts agent, std::string queue, Access access);
   ~QueueAccess();
 
   /// The requests of buffer_requests.hpp. Throws std::runtime_error, and NoConfiguration where a stopped
   /// agent's queue is to take messages.
-  nlohmann::ordered_json ask(const nlohmann::ordered_json& request);
+  nlohmann::ordered_json ask(nlohmann::ordered_json request);
   /// No agent answered, the last time.
   bool works_on_files() const { return files_ != nullptr; }
 
@@ -41,6 +44,7 @@ class QueueAccess {
   void open_files();
 
   const Whereabouts agent_;
+  const std::string queue_;
   const Access access_;
   std::unique_ptr<Files> files_;  // null while the agent answers
 };

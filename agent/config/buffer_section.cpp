@@ -30,10 +30,6 @@ queue::Options read_buffer(const Setting* table, std::string section, const Read
   options.replay_rate =
       static_cast<std::uint32_t>(buffer.integer("replay_rate", options.replay_rate, 0, 1'000'000'000));
 
-  if (options.order == queue::Order::live_first) {
-    reading.not_yet(*buffer.find("order"),
-                    "the backlog is sent in the order of acceptance, as with \"strict\"");
-  }
   reading.finish(buffer);
   return options;
 }

@@ -78,7 +78,7 @@ class InstanceReader {
 
   void read_output_keys() {
     if (instance_.is_input) {
-      refuse_key("buffer", "only outputs have it");
+      for (const char* key : {"durable", "buffer"}) refuse_key(key, "only outputs have it");
       return;
     }
     instance_.durable = table_.boolean("durable", false);
@@ -88,8 +88,6 @@ class InstanceReader {
     options.directory = agent_.state_dir / "queue" / instance_.name;
     if (instance_.durable) {
       instance_.buffer = std::move(options);
-      reading_.not_yet(*table_.find("durable"),
-                       "what this output has not taken is lost at a stop, as with false");
     } else if (buffer != nullptr) {
       reading_.warnings.add(*buffer, "has no effect without durable = true");
     }

@@ -48,10 +48,14 @@ class RouteReader {
                       {{"high", Priority::high}, {"normal", Priority::normal}, {"low", Priority::low}});
     options.expiry =
         table_.duration_in("expiry", options.expiry, {.max = std::chrono::seconds(0xFFFFFFFFLL)});
-    read_batch(options);
-    if (options.priority != Priority::normal) {
-      reading_.not_yet(*table_.find("priority"), "there is one lane, so that nothing overtakes");
+    options.keep_last = table_.choice("keep", false, {{"all", false}, {"last", true}});
+    if (options.keep_last && options.priority != Priority::normal) {
+      reading_.problems.add(
+          *table_.find("priority"),
+          "cannot be set with keep = \"last\": what is kept so has a lane of its own; remove one of "
+          "the two");
     }
+    read_batch(options);
     if (options.expiry > std::chrono::seconds(0) && config_.mqtt.version != mqtt::Version::v5) {
       reading_.warnings.add(*table_.find("expiry"),
                             "the broker does not learn of it: only MQTT 5 has a message expiry");
@@ -74,6 +78,10 @@ class RouteReader {
     if (options.format != Format::json) {
       reading_.problems.add(*table_.find("batch_count"),
                             "a batch is a JSON array: it needs format = \"json\"");
+    }
+    if (options.keep_last) {
+      reading_.problems.add(*table_.find("batch_count"),
+                            "cannot be set with keep = \"last\": of each topic one message waits at most");
     }
     options.batch = batch;
   }

@@ -99,6 +99,12 @@ class Client {
   /// publication's.
   std::uint16_t publish(const Publication& publication, std::uint8_t qos, const mqtt5__property* properties,
                         int& result);
+  /// What is published after the first since the last flush() goes to the broker with it: one segment in place of
+  /// many. At the latest when the kernel has waited for 200 ms.
+  void flush();
+  /// Until so many bytes have come poll() is not to wake for the socket; 1: for each.
+  void gather_answers(int bytes);
+
   /// The id of the packet, 0: it was not sent; `valid`: whether the filter is.
   std::uint16_t subscribe(const std::string& filter, std::uint8_t qos, bool& valid);
   /// The id that the next packet takes.
@@ -134,8 +140,10 @@ class Client {
   std::vector<std::string> logged_;  // errors that the library logged since connect()
   std::optional<Limits> limits_;     // of the last connection: the library keeps them
   std::uint16_t last_id_ = 0;
-  bool reused_ = false;    // connect() was called before
-  bool answered_ = false;  // there was a CONNACK since connect()
+  std::size_t unflushed_ = 0;  // publications since flush()
+  int gathered_bytes_ = 1;     // what gather_answers() has told the socket
+  bool reused_ = false;        // connect() was called before
+  bool answered_ = false;      // there was a CONNACK since connect()
   bool tcp_connecting_ = false;
   bool failed_in_tcp_ = false;
   bool dropped_ = true;  // there is no connection, whatever the library's socket says

@@ -109,7 +109,9 @@ PublishResult Session::Thread::send(const Publication& publication, bool own, st
     why = mosquitto_strerror(result);
     return PublishResult::refused;
   }
-  in_flight_.add(id, {publication.token, qos, own, Steady::now()});
+  const TimePoint now = Steady::now();
+  if (in_flight_.empty()) answers_due_ = now + ack_patience_;
+  in_flight_.add(id, {publication.token, qos, own, now});
   if (own) offline_id_ = id;
   return PublishResult::sent;
 }

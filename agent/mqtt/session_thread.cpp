@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "base/test_switches.hpp"
 
@@ -16,8 +17,9 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr auto beat = std::chrono::seconds(1);  // the loop turns at least so often
-constexpr auto ack_patience = std::chrono::milliseconds(5);
-constexpr int rounds_before_poll = 64;  // of publishing and answering, before the socket is read again
+constexpr std::size_t least_gathering_window = 8;
+constexpr int shortest_answer_bytes = 4;  // PUBACK without a reason
+constexpr int rounds_before_poll = 64;    // of publishing and answering, before the socket is read again
 
 }  // namespace
 
@@ -40,6 +42,7 @@ Session::Thread::Thread(Options options, Listener& listener, const Clock& clock,
     : options_(std::move(options)),
       keeps_session_(!options_.clean_start &&
                      (options_.version != Version::v5 || options_.session_expiry.count() > 0)),
+      ack_patience_(options_.subscriptions.empty() ? 15 : 5),
       listener_(listener),
       clock_(clock),
       log_(std::move(log)),
@@ -122,36 +125,70 @@ bool Session::Thread::turn() {
     give_room();
     if (!client_ || !client_->has_events()) break;
   }
+  if (client_) client_->flush();
+  if (std::exchange(looks_after_, false)) poll_for(wanted(), Duration(0));
   update_status();
   return true;
 }
 
 void Session::Thread::wait() {
-  const int fd = client_ && phase_ != Phase::waiting ? client_->fd() : -1;
-  std::array<pollfd, 2> polled{pollfd{event_.fd(), POLLIN, 0},
-                               pollfd{fd, fd < 0 ? short{0} : client_->wanted(), 0}};
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_timer() - Steady::now());
+  const auto left = std::chrono::ceil<Duration>(next_timer() - Steady::now());
   const bool busy = may_give_room() || (client_ && client_->has_events());
-  const int timeout = busy ? 0 : static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
-  if (timeout > 0 && may_let_answers_wait()) {
-    polled[1].events = 0;
-    const int brief = std::min(timeout, static_cast<int>(ack_patience.count()));
-    if (::poll(polled.data(), polled.size(), brief) < 0 && errno != EINTR) return;
-    polled[1].events = client_->wanted();
-    if (::poll(polled.data(), polled.size(), 0) < 0 && errno != EINTR) return;
-  } else if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) {
-    return;
+  const Duration timeout = busy ? Duration(0) : std::clamp(left, Duration(0), Duration(beat));
+  if (timeout.count() > 0 && waits_for_answers_only()) {
+    wait_for_answers(timeout);
+  } else {
+    if (wanted() != 0) client_->gather_answers(1);
+    if (timeout.count() > 0 && may_let_answers_wait()) {
+      wait_for_news(timeout);
+    } else {
+      poll_for(wanted(), timeout);
+    }
   }
-  if ((polled[0].revents & POLLIN) != 0) event_.clear();
   if (woken_.exchange(false)) room_ = true;
-  if (fd >= 0 && polled[1].revents != 0) client_->on_socket(polled[1].revents);
 }
 
-// An acknowledgement that nobody waits for is read together with others, or when the next message goes out: to wake
+// Waits for the event and for what is wanted of the socket, and serves the socket. False: nothing came.
+bool Session::Thread::poll_for(short wanted, Duration timeout) {
+  const int fd = client_ && phase_ != Phase::waiting ? client_->fd() : -1;
+  std::array<pollfd, 2> polled{pollfd{event_.fd(), POLLIN, 0}, pollfd{fd, fd < 0 ? short{0} : wanted, 0}};
+  if (::poll(polled.data(), polled.size(), static_cast<int>(timeout.count())) <= 0) return false;
+  if ((polled[0].revents & POLLIN) != 0) event_.clear();
+  if (fd >= 0 && polled[1].revents != 0) client_->on_socket(polled[1].revents);
+  return true;
+}
+
+short Session::Thread::wanted() const {
+  return client_ && client_->fd() >= 0 ? client_->wanted() : short{0};
+}
+
+// An acknowledgement that nobody waits for is read together with others, after the next message has gone out: to wake
 // for each costs more than all the rest of it.
 bool Session::Thread::may_let_answers_wait() const {
-  return phase_ == Phase::up && client_ && client_->fd() >= 0 && client_->wanted() == POLLIN &&
-         !in_flight_.empty() && in_flight_.size() < window() / 2;
+  return phase_ == Phase::up && wanted() == POLLIN && !in_flight_.empty() && in_flight_.size() < window() / 2;
+}
+
+void Session::Thread::wait_for_news(Duration timeout) {
+  const auto patience = std::chrono::ceil<Duration>(answers_due_ - Steady::now());
+  const bool woken = poll_for(0, std::clamp(patience, Duration(0), timeout));
+  const TimePoint now = Steady::now();
+  if (woken && now < answers_due_ - ack_patience_ / 2) return;
+  answers_due_ = now + ack_patience_;
+  looks_after_ = woken;
+  if (!woken) poll_for(wanted(), Duration(0));
+}
+
+// With the window full, nothing can be done about one answer that is not done better about many.
+bool Session::Thread::waits_for_answers_only() const {
+  return phase_ == Phase::up && wanted() == POLLIN && in_flight_.size() >= window() &&
+         window() >= least_gathering_window;
+}
+
+void Session::Thread::wait_for_answers(Duration timeout) {
+  client_->gather_answers(shortest_answer_bytes * static_cast<int>(window() / 4));
+  if (poll_for(wanted(), std::min(timeout, ack_patience_))) return;
+  client_->gather_answers(1);
+  poll_for(wanted(), timeout);
 }
 
 Session::Thread::TimePoint Session::Thread::next_timer() {

@@ -53,7 +53,12 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void run();
   bool turn();
   void wait();
+  bool poll_for(short wanted, std::chrono::milliseconds timeout);
+  short wanted() const;
+  void wait_for_news(std::chrono::milliseconds timeout);
+  void wait_for_answers(std::chrono::milliseconds timeout);
   bool may_let_answers_wait() const;
+  bool waits_for_answers_only() const;
   TimePoint next_timer();
   bool stopping() const;
   void serve_timers();
@@ -97,7 +102,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void update_status();
 
   const Options options_;
-  const bool keeps_session_;  // the broker is asked to keep the session between connections
+  const bool keeps_session_;     // the broker is asked to keep the session between connections
+  const Duration ack_patience_;  // so long an acknowledgement may wait to be read, and a command with it
   Listener& listener_;
   const Clock& clock_;
   const Log log_;
@@ -171,6 +177,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   TimePoint connect_deadline_;
   TimePoint up_since_;
   TimePoint misc_at_;
+  TimePoint answers_due_;     // by then the socket is read, where answers may wait
+  bool looks_after_ = false;  // reads the socket once what woke it has been published
 };
 
 }  // namespace sluice::mqtt

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/packed.hpp"
+#include "queue/verification.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -15,6 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* extension = ".sqlite";
+
+// Of what each lane has there.
+constexpr Mirror::Key mirror_keys_of(Lane lane) {
+  return ((base_of(lane) >> 60U) + 1) << 48U;
+}
 
 // What packed rows may add to a file and to its log: headers of rows and frames, pages half filled at both
 // ends, and the state's page.
@@ -24,18 +30,16 @@ constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
 
 }  // namespace
 
-Chain::Chain(const Common& common, std::string lane, Mirror::Key first_key)
-    : options_(common.options),
-      lane_(std::move(lane)),
-      first_key_(first_key),
-      folder_(common.options.directory / lane_),
+Chain::Chain(const Common& common, Lane lane)
+    : Store(lane),
+      options_(common.options),
+      first_key_(mirror_keys_of(lane)),
+      folder_(common.options.directory / name_of(lane)),
       state_(common.state),
       mirror_(common.mirror),
       quarantine_(common.quarantine),
       losses_(common.losses),
-      room_(common.room),
       clocks_(common.clocks),
-      bytes_beside_(common.bytes_beside),
       now_(common.now),
       log_(common.log) {}
 
@@ -74,9 +78,9 @@ void Chain::load() {
   segments_.clear();
   newest_is_full_ = false;
   last_ = 0;
-  dropped_.clear();
+  take_dropped();
   for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
-    if (retired.lane == lane_) unlink(retired.number);
+    if (retired.lane == name_of(lane())) unlink(retired.number);
   }
   if (fs::exists(folder_)) finish_mending(folder_);
   for (const std::uint64_t number : known_numbers()) {
@@ -93,7 +97,7 @@ void Chain::measure_newest() {
 
 void Chain::reload(bool doubtful) {
   for (const StateFile::Retired& retired : std::vector(state_.unfinished())) {
-    if (retired.lane != lane_ || retired.removed) continue;
+    if (retired.lane != name_of(lane()) || retired.removed) continue;
     std::erase_if(segments_, [&](const Segment& segment) { return segment.number() == retired.number; });
     unlink(retired.number);
   }
@@ -105,13 +109,6 @@ void Chain::reload(bool doubtful) {
     note(segments_.back());
   }
   measure_newest();
-}
-
-std::uint64_t Chain::first() const {
-  for (const Segment& segment : segments_) {
-    if (segment.first() != 0) return segment.first();
-  }
-  return 0;
 }
 
 Segment* Chain::find(std::uint64_t sequence) {
@@ -143,14 +140,12 @@ Segment& Chain::writable() {
   return segments_.emplace_back(path_of(number), number, limits());
 }
 
-// What the queue would have on disk with so many more.
 std::uint64_t Chain::bytes_with(std::uint64_t packed_bytes) const {
-  // What each drop adds to the log of the state.
-  constexpr std::uint64_t state_pages = 16;
-  std::uint64_t total = bytes_beside_() + state_pages * sqlite::page_bytes + grown_by(packed_bytes);
+  const std::uint64_t grown = packed_bytes == 0 ? 0 : grown_by(packed_bytes);
+  std::uint64_t total = grown;
   for (const Segment& segment : segments_) {
     // What is in the log only will be in the file as well, once it is written back.
-    const std::uint64_t written_back = segment.full_bytes() + grown_by(packed_bytes) +
+    const std::uint64_t written_back = segment.full_bytes() + grown +
                                        static_cast<std::uint64_t>(limits().checkpoint_pages) *
                                            static_cast<std::uint64_t>(sqlite::page_bytes);
     total += std::max(segment.bytes(), &segment == &segments_.back() ? written_back : 0);
@@ -162,25 +157,18 @@ std::uint64_t Chain::droppable_bytes() const {
   return segments_.empty() ? 0 : bytes() - segments_.back().bytes();
 }
 
-bool Chain::make_room(std::uint64_t packed_bytes) {
-  const auto fits = [&](std::uint64_t less) {
-    return room_.fits(bytes_beside_() + bytes(), bytes_with(packed_bytes) - less);
-  };
-  if (fits(0)) return true;
-  retire_finished();
-  while (!fits(0)) {
-    if (options_.when_full == WhenFull::drop_newest || segments_.empty()) return false;
-    const Limit limit = room_.limit();
-    // Where others have filled the disk, nothing is dropped that would not make room for something.
-    if (limit != Limit::max_bytes && (segments_.size() < 2 || !fits(droppable_bytes()))) return false;
-    drop(0, limit);
-  }
+bool Chain::drop_oldest(Limit limit) {
+  if (segments_.empty()) return false;
+  drop(0, limit);
   return true;
 }
 
-bool Chain::has_room(std::uint64_t packed_bytes) {
-  retire_finished();
-  return room_.fits(bytes_beside_() + bytes(), bytes_with(packed_bytes));
+// Not for a few rows: a link that comes and goes would leave a crowd of files.
+void Chain::begin_edge() {
+  if (!segments_.empty() && segments_.back().counts().stored() > 0 &&
+      segments_.back().full_bytes() >= options_.segment_bytes() / 16) {
+    newest_is_full_ = true;
+  }
 }
 
 void Chain::write(std::span<const Row> rows, std::uint64_t start) {
@@ -222,8 +210,8 @@ void Chain::save(bool durable) {
   }
 }
 
-bool Chain::unsaved() const {
-  return std::any_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.unsaved(); });
+void Chain::finish() {
+  for (Segment& segment : segments_) segment.save(true);
 }
 
 std::uint64_t Chain::unsaved_sequences() const {
@@ -273,7 +261,7 @@ void Chain::drop(std::size_t index, Limit limit) {
               options_.name, count, name_of(limit), range.last);
   }
   retire(index, limit == Limit::max_age ? Way::dropped_by_age : Way::dropped_by_size);
-  dropped_.push_back(range);
+  note_dropped(range);
 }
 
 // What upstream is told of it.
@@ -308,7 +296,7 @@ void Chain::retire(std::size_t index, std::optional<Way> rest) {
   Counts counts = segment.counts();
   if (rest) counts[*rest] += counts.stored();
   const std::uint64_t number = segment.number();
-  state_.retire(lane_, number, counts, last_ + 1, losses_.all());
+  state_.retire(lane(), number, counts, last_ == 0 ? 0 : last_ + 1 - base_of(lane()), losses_.all());
   segment.close(false);
   // Only what was the newest all along takes rows: older ones have been written back.
   if (index + 1 == segments_.size()) newest_is_full_ = true;
@@ -324,7 +312,7 @@ void Chain::unlink(std::uint64_t number) {
     mirror_.erase(key_of(number));
     mirror_.sync();
   }
-  state_.removed(lane_, number);
+  state_.removed(lane(), number);
 }
 
 bool Chain::read(std::uint64_t after, std::size_t max_rows, std::size_t max_bytes,
@@ -360,14 +348,7 @@ void Chain::limit_open(const Segment* used) {
 }
 
 bool Chain::too_old(const Moment& moment, Nanoseconds limit) const {
-  const Moment now = now_();
-  if (moment.boot == now.boot) return now.monotonic_ns - moment.monotonic_ns > limit.count();
-  // A clock that nobody has set proves nothing.
-  if (!now.synchronised) return false;
-  const std::optional<std::int64_t> offset = clocks_.offset_of(moment.boot);
-  if (!moment.synchronised && !offset) return false;
-  const std::int64_t wall_ns = moment.synchronised ? moment.wall_ns : moment.monotonic_ns + *offset;
-  return now.wall_ns - wall_ns > limit.count();
+  return is_older_than(moment, now_(), clocks_, limit);
 }
 
 void Chain::close() {
@@ -378,6 +359,27 @@ Counts Chain::counts() const {
   Counts counts;
   for (const Segment& segment : segments_) counts += segment.counts();
   return counts;
+}
+
+std::vector<std::uint64_t> Chain::parts() const {
+  std::vector<std::uint64_t> numbers;
+  for (const Segment& segment : segments_) numbers.push_back(segment.number());
+  return numbers;
+}
+
+void Chain::verify(std::uint64_t part, Verification& verification, bool may_mend) {
+  for (Segment& segment : segments_) {
+    if (segment.number() != part) continue;
+    try {
+      verify_segment(segment, verification);
+    } catch (const sqlite::Error& error) {
+      if (error.is_damage()) verification.differences.emplace_back(error.what());
+      throw;
+    }
+    const std::string found = verification.segments.back().quick_check;
+    if (found != "ok" && may_mend) mend(segment.file(), found);
+    return;
+  }
 }
 
 std::uint64_t Chain::bytes() const {

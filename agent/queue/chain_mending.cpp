@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of a chain that finds damage and has it mended.
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "queue/chain.hpp"
@@ -77,8 +76,8 @@ void Chain::note(const Segment& segment) {
 // By the mirror, and by its neighbours.
 Remembered Chain::remembered(std::uint64_t number) const {
   Remembered remembered;
-  remembered.first = last_ + 1;
-  remembered.last = std::numeric_limits<std::int64_t>::max();
+  remembered.first = std::max(last_, base_of(lane())) + 1;
+  remembered.last = last_of(lane());
   for (const Mirror::Key key : mirror_.keys(key_of(number) + 1, first_key_ + keys_a_lane - 1)) {
     const std::uint64_t first = mirror_.find(key)->front();
     if (first > remembered.first) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <utility>
@@ -98,14 +99,25 @@ std::optional<DeadLetters::Letter> letter_in(const Record& record) {
                              std::string(columns[5].bytes), 0};
 }
 
+// "start/sequence".
+Lane lane_in(std::string_view id) {
+  std::uint64_t sequence = 0;
+  const std::size_t slash = id.find('/');
+  if (slash != std::string_view::npos)
+    std::from_chars(id.data() + slash + 1, id.data() + id.size(), sequence);
+  return lane_of(sequence);
+}
+
 }  // namespace
 
 void DeadLetters::load() {
   counts_ = {};
   bytes_ = 0;
+  by_lane_ = {};
   if (std::filesystem::exists(file_)) {
     sqlite::Connection connection(file_, settings);
     counts_ = read_counts(connection);
+    count_lanes(connection);
     bytes_ = sqlite::bytes_on_disk(file_);
   }
   read_mirror();
@@ -124,6 +136,12 @@ void DeadLetters::read_mirror() {
   if (seen.added <= counts_.added || seen.added < seen.kept + seen.gone()) return;
   seen.lost = seen.added - seen.kept - seen.retried - seen.dropped - seen.removed;
   counts_ = seen;
+}
+
+void DeadLetters::count_lanes(sqlite::Connection& connection) {
+  by_lane_ = {};
+  sqlite::Statement ids(connection, "SELECT id FROM letters");
+  while (ids.step()) ++by_lane_[index_of(lane_in(ids.blob(0)))];
 }
 
 // They have been written.
@@ -150,6 +168,7 @@ void DeadLetters::add(std::span<const Letter> letters) {
     counts.kept = unsigned_number(connection, count_sql);
     write_counts(connection, counts);
     transaction.commit();
+    count_lanes(connection);
   }
   keep(counts);
   bytes_ = sqlite::bytes_on_disk(file_);
@@ -193,6 +212,7 @@ std::uint64_t DeadLetters::remove(std::span<const std::string> ids, Fate fate) {
     write_counts(connection, counts);
     transaction.commit();
     keep(counts);
+    count_lanes(connection);
     if (counts.kept == 0 && removed > 0) shrink(connection);
   }
   bytes_ = sqlite::bytes_on_disk(file_);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "queue/lane.hpp"
 #include "queue/mirror.hpp"
 #include "queue/sqlite.hpp"
 #include "queue/stats.hpp"
@@ -56,18 +58,21 @@ class DeadLetters {
   std::uint64_t restore(const std::filesystem::path& damaged);
 
   const LetterCounts& counts() const { return counts_; }
+  std::uint64_t count(Lane lane) const { return by_lane_[index_of(lane)]; }  ///< kept; as their ids tell
   std::uint64_t bytes() const { return bytes_; }
   const std::filesystem::path& file() const { return file_; }
 
  private:
   std::uint64_t remove_excess(sqlite::Connection& connection);
   void keep(const LetterCounts& counts);
+  void count_lanes(sqlite::Connection& connection);
   void read_mirror();
 
   std::filesystem::path file_;
   std::uint64_t most_bytes_;
   Mirror& mirror_;
   LetterCounts counts_;
+  std::array<std::uint64_t, lane_count> by_lane_{};
   std::uint64_t bytes_ = 0;
 };
 

@@ -5,14 +5,13 @@
 #include <utility>
 
 #include "base/packed.hpp"
+#include "queue/chain.hpp"
+#include "queue/latest.hpp"
 
 namespace sluice::queue {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* normal_lane = "normal";
-constexpr Mirror::Key normal_lane_key = Mirror::Key{1} << 48U;
 
 // What the logs of a segment and of the state may need, and a little more; small beside the whole.
 std::uint64_t reserve_bytes(const Options& options) {
@@ -32,9 +31,21 @@ Files::Files(const Options& options, std::function<Moment()> now, Room::SpaceNow
       dead_letters_(options.directory / "dead_letters.sqlite", options.max_bytes / 8, mirror_),
       room_(options.max_bytes, options.reserve_free, std::move(space)),
       reserve_(options.directory / "reserve", reserve_bytes(options)),
-      chain_({options, state_, mirror_, quarantine_, losses_, room_, clocks_,
-              [this] { return bytes_beside(); }, now_, log},
-             normal_lane, normal_lane_key) {}
+      lanes_(make_stores()) {}
+
+std::array<std::unique_ptr<Store>, lane_count> Files::make_stores() {
+  const Chain::Common common{options_, state_, mirror_, quarantine_, losses_, clocks_, now_, log_};
+  std::array<std::unique_ptr<Store>, lane_count> stores;
+  for (const Lane lane : all_lanes) {
+    std::unique_ptr<Store>& store = stores[index_of(lane)];
+    if (lane == Lane::last) {
+      store = std::make_unique<Latest>(common);
+    } else {
+      store = std::make_unique<Chain>(common, lane);
+    }
+  }
+  return stores;
+}
 
 void Files::load() {
   close();
@@ -43,9 +54,9 @@ void Files::load() {
   load_state();
   losses_.load(state_.losses());
   clocks_.load(state_.clocks());
-  chain_.load();
+  lanes_.load();
   load_dead_letters();
-  starts_are_lost_ = starts_are_lost_ || (state_.values().start == 0 && chain_.last() != 0);
+  starts_are_lost_ = starts_are_lost_ || (state_.values().start == 0 && lanes_.last_index() != 0);
   keep_reserve();
 }
 
@@ -68,12 +79,13 @@ void Files::load_dead_letters() {
 void Files::reload(bool doubtful) {
   close();
   load_state();
-  chain_.reload(doubtful);
+  if (doubtful) state_.write_back();
+  lanes_.reload(doubtful);
   load_dead_letters();
 }
 
 void Files::close() {
-  chain_.close();
+  lanes_.close();
   state_.close();
   mirror_.close();
 }
@@ -82,7 +94,7 @@ bool Files::mend(const sqlite::Error& error) {
   if (!error.is_damage()) return false;
   const fs::path& file = error.file();
   const std::int64_t now_ns = now_().wall_ns;
-  if (file != state_.file() && file != dead_letters_.file()) return chain_.mend(file, error.what());
+  if (file != state_.file() && file != dead_letters_.file()) return lanes_.mend(file, error.what());
   Quarantine::Case found{"", file.string(), error.what(), now_ns, 0, 0, false};
   try {
     const fs::path kept = quarantine_.keep(file, now_ns);
@@ -114,7 +126,7 @@ void Files::mend_missing() {
     log_.error("{}: the file was removed; it is written again", state_.file().string());
     state_.rewrite();
   }
-  chain_.mend_missing();
+  lanes_.mend_missing();
 }
 
 std::uint64_t Files::bytes_beside() const {
@@ -122,7 +134,7 @@ std::uint64_t Files::bytes_beside() const {
 }
 
 std::uint64_t Files::bytes() const {
-  return chain_.bytes() + bytes_beside();
+  return lanes_.bytes() + bytes_beside();
 }
 
 void Files::look_at_clock() {
@@ -135,9 +147,37 @@ void Files::keep_reserve() {
   if (state_.values().start != 0) reserve_.keep(room_.space().free);
 }
 
-std::optional<std::int64_t> Files::oldest_time() {
+bool Files::fits(Lane lane, std::uint64_t bytes, std::uint64_t less) {
+  // What each drop adds to the log of the state.
+  constexpr std::uint64_t state_bytes = 16 * static_cast<std::uint64_t>(sqlite::page_bytes);
+  return room_.fits(this->bytes(), bytes_beside() + state_bytes + lanes_.bytes_with(lane, bytes) - less);
+}
+
+bool Files::has_room(Lane lane, std::uint64_t bytes) {
+  lanes_.retire_finished();
+  return fits(lane, bytes, 0);
+}
+
+bool Files::make_room(Lane lane, std::uint64_t bytes) {
+  const auto fits = [&](std::uint64_t less) { return this->fits(lane, bytes, less); };
+  if (fits(0)) return true;
+  lanes_.retire_finished();
+  while (!fits(0)) {
+    if (options_.when_full == WhenFull::drop_newest) return false;
+    const Limit limit = room_.limit();
+    if (limit != Limit::max_bytes) {
+      // Where others have filled the disk, nothing is dropped that would not make room for something.
+      const std::uint64_t droppable = lanes_.droppable_bytes();
+      if (droppable == 0 || !fits(droppable)) return false;
+    }
+    if (!lanes_.drop_oldest(limit)) return false;
+  }
+  return true;
+}
+
+std::optional<std::int64_t> Files::oldest_time(Lane lane) {
   std::vector<StoredRow> rows;
-  chain_.read(0, 1, 1, rows);
+  lanes_[lane].read(0, 1, 1, rows);
   if (rows.empty()) return std::nullopt;
   try {
     return unpack(rows.front().data).message->time.wall_ns;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All files of a queue, opened together, and mended where one is damaged. Owned by the keeper, used by the storage
 // thread. Layout of the queue's folder:
-//   state.sqlite, dead_letters.sqlite, mirror, reserve, quarantine/, normal/NUMBER.sqlite
+//   state.sqlite, dead_letters.sqlite, mirror, reserve, quarantine/, LANE/NUMBER.sqlite, last/values.sqlite
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 #include <optional>
 
 #include "base/log.hpp"
-#include "queue/chain.hpp"
 #include "queue/dead_letters.hpp"
+#include "queue/lanes.hpp"
 #include "queue/losses.hpp"
 #include "queue/mirror.hpp"
 #include "queue/options.hpp"
@@ -53,19 +53,27 @@ class Files {
   const Clocks& clocks() const { return clocks_; }
   /// Looks whether the clock is synchronised by now, and keeps by how much it was off.
   void look_at_clock();
-  Chain& chain() { return chain_; }
-  const Chain& chain() const { return chain_; }
+  Lanes& lanes() { return lanes_; }
+  const Lanes& lanes() const { return lanes_; }
+
+  /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written in that lane.
+  /// Where they may not: room() says which limit it was.
+  bool make_room(Lane lane, std::uint64_t bytes);
+  /// Whether they may be written at once without that anything is dropped.
+  bool has_room(Lane lane, std::uint64_t bytes);
 
   std::uint64_t bytes() const;
   /// Has the reserve for a full disk where there is room for it.
   void keep_reserve();
-  /// The wall clock of the oldest stored message, where there is one that can be read.
-  std::optional<std::int64_t> oldest_time();
+  /// The wall clock of the oldest stored message of a lane, where there is one that can be read.
+  std::optional<std::int64_t> oldest_time(Lane lane);
 
  private:
+  bool fits(Lane lane, std::uint64_t bytes, std::uint64_t less);
   void load_state();
   void load_dead_letters();
   std::uint64_t bytes_beside() const;
+  std::array<std::unique_ptr<Store>, lane_count> make_stores();
 
   const Options& options_;
   const std::function<Moment()> now_;
@@ -78,7 +86,7 @@ class Files {
   Room room_;
   Reserve reserve_;
   Clocks clocks_;
-  Chain chain_;
+  Lanes lanes_;
   bool starts_are_lost_ = false;
 };
 

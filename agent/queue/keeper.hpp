@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a queue does on the storage thread: writes from the tail into the chain what is due, settles there what
-// has been acknowledged, reads ahead for the reader, retires segments, and holds on through failures of the
-// disk. Owned by the queue. Every function but stats() belongs to the storage thread.
+// What a queue does on the storage thread: what its lanes have to do there (lane_keeper.hpp), what the files need once a
+// second, and holding on through failures of the disk. Owned by the queue. Every function but stats() belongs to the
+// storage thread.
 #pragma once
 
+#include <array>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.hpp"
 #include "queue/files.hpp"
+#include "queue/lane_keeper.hpp"
 #include "queue/options.hpp"
 #include "queue/stats.hpp"
 #include "queue/storage.hpp"
@@ -24,8 +29,11 @@ namespace sluice::queue {
 
 class Keeper final : public StorageClient {
  public:
+  /// One tail for each lane.
+  using Tails = std::array<std::unique_ptr<Tail>, lane_count>;
+
   /// `ready` is called when the reader may find something again.
-  Keeper(const Storage& storage, Options options, Tail& tail, std::function<void()> ready, Log log);
+  Keeper(const Storage& storage, Options options, const Tails& tails, std::function<void()> ready, Log log);
 
   /// Opens the files. Throws FormatError; other failures are kept as the queue's problem, and tried again.
   /// With `begin_start` the number of a new start is committed before anything can be taken.
@@ -40,8 +48,8 @@ class Keeper final : public StorageClient {
   std::vector<Stored> read(std::uint64_t after, std::size_t max);
   /// What is written at once, at most, in bytes of memory. For any thread.
   std::uint64_t transaction_bytes() const { return options_.segment_bytes() / 4; }
-  /// Whether `bytes` more may be written at once without dropping anything for their sake.
-  bool has_room(std::uint64_t bytes);
+  /// Whether `bytes` more may be written at once in that lane without dropping anything for their sake.
+  bool has_room(Lane lane, std::uint64_t bytes);
   std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
   std::uint64_t newest_dead_letter();
   std::uint64_t remove_dead_letters(std::span<const std::string> ids, DeadLetters::Fate fate);
@@ -49,8 +57,8 @@ class Keeper final : public StorageClient {
   std::uint64_t drop_all();
   /// Begins a verification; then each of `segments()` is verified, so that nothing waits for all of them.
   Verification verify_totals();
-  std::vector<std::uint64_t> segments();
-  void verify_segment(std::uint64_t number, Verification& verification);
+  std::vector<std::pair<Lane, std::uint64_t>> segments();
+  void verify_segment(Lane lane, std::uint64_t number, Verification& verification);
 
   /// The user knows of all damage until now; how many cases were new.
   std::uint64_t acknowledge_damage();
@@ -69,41 +77,38 @@ class Keeper final : public StorageClient {
   void begin_start();
   void recover();
   void settle();
-  void settle_dead();
-  bool write_due(Nanoseconds now);
-  void drop_due(Nanoseconds now, Limit limit);
+  void write_due(Nanoseconds now);
   void drain_full_disk(Nanoseconds now);
   void forget_dropped();
   void save_state();
-  std::uint64_t dropped_newest() const;
+  StateFile::DroppedByLane dropped() const;
+  std::uint64_t next_index() const;
   void look_after_files(Nanoseconds now);
   void read_ahead();
-  void put_aside(const StoredRow& row, const std::string& reason);
+  void look_for_oldest();
+  LaneKeeper& keeper_of(std::uint64_t sequence);
   void publish();
   Moment moment() const;
 
   const Storage& storage_;
   const Options options_;
-  Tail& tail_;
   const std::function<void()> ready_;
   Log log_;
   Files files_;
+  std::deque<LaneKeeper> lanes_;
 
   bool begin_start_ = false;
   bool open_ = false;
   bool stale_ = false;     // a transaction failed: what is on disk has to be read again
   bool doubtful_ = false;  // and a sync failed: what is in the log may not be on the disk
-  bool disk_full_ = false;
   bool finished_ = false;
   bool finished_well_ = true;
   std::uint64_t start_ = 0;
-  std::uint64_t dropped_newest_before_ = 0;  // what the state file brought along
+  StateFile::DroppedByLane dropped_before_{};  // what the state file brought along
   Trouble writing_;
   Trouble reading_;
-  Nanoseconds full_retry_at_{0};
   Nanoseconds looked_at_{0};
-  std::optional<std::int64_t> oldest_;
-  std::string packed_;  // reused by every transaction
+  std::array<std::optional<std::int64_t>, lane_count> oldest_;
 
   mutable std::mutex mutex_;
   Stats published_;  // guarded by mutex_

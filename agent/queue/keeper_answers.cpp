@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a keeper answers: reading, dropping, verifying, statistics.
+#include <algorithm>
 #include <utility>
 
 #include "base/packed.hpp"
@@ -21,22 +22,22 @@ std::vector<Stored> Keeper::read(std::uint64_t after, std::size_t max) {
   do {
     mending([&] {
       rows.clear();
-      files_.chain().read(after, max, at_once_bytes, rows);
+      files_.lanes().read(after, max, at_once_bytes, rows);
     });
     for (const StoredRow& row : rows) {
       try {
         stored.push_back({row.sequence, id_of(row.start, row.sequence), unpack(row.data)});
       } catch (const UnpackError& error) {
-        put_aside(row, error.what());
+        keeper_of(row.sequence).put_aside(row, error.what());
       }
     }
   } while (stored.empty() && !rows.empty());
   return stored;
 }
 
-bool Keeper::has_room(std::uint64_t bytes) {
+bool Keeper::has_room(Lane lane, std::uint64_t bytes) {
   need_open();
-  return files_.chain().has_room(bytes);
+  return files_.has_room(lane, bytes);
 }
 
 std::vector<DeadLetter> Keeper::read_dead_letters(std::uint64_t after, std::size_t max) {
@@ -79,13 +80,13 @@ std::uint64_t Keeper::drop(const std::vector<std::uint64_t>& sequences) {
   Tail::Released released;
   std::uint64_t dropped = 0;
   for (const std::uint64_t sequence : sequences) {
-    dropped += files_.chain().settle(sequence, sequence, Way::dropped_by_user);
-    tail_.forget({sequence, sequence}, released);
+    dropped += files_.lanes().of(sequence).settle(sequence, sequence, Way::dropped_by_user);
+    keeper_of(sequence).tail().forget({sequence, sequence}, released);
   }
   try {
     mending([&] {
-      files_.chain().retire_finished();
-      files_.chain().save(true);
+      files_.lanes().retire_finished();
+      files_.lanes().save(true);
     });
   } catch (...) {
     stale_ = true;
@@ -102,10 +103,12 @@ std::uint64_t Keeper::drop_all() {
   try {
     mending([&] {
       settle();
-      dropped += files_.chain().settle_all(Way::dropped_by_user);
-      tail_.forget({0, files_.chain().last()}, released);
-      files_.chain().retire_finished();
-      files_.chain().save(true);
+      dropped += files_.lanes().settle_all(Way::dropped_by_user);
+      for (LaneKeeper& lane : lanes_) {
+        lane.tail().forget({0, files_.lanes()[lane.lane()].last()}, released);
+      }
+      files_.lanes().retire_finished();
+      files_.lanes().save(true);
     });
   } catch (...) {
     stale_ = true;
@@ -115,10 +118,12 @@ std::uint64_t Keeper::drop_all() {
   return dropped;
 }
 
-std::vector<std::uint64_t> Keeper::segments() {
-  std::vector<std::uint64_t> numbers;
-  for (const Segment& segment : files_.chain().list()) numbers.push_back(segment.number());
-  return numbers;
+std::vector<std::pair<Lane, std::uint64_t>> Keeper::segments() {
+  std::vector<std::pair<Lane, std::uint64_t>> segments;
+  for (const Lane lane : all_lanes) {
+    for (const std::uint64_t number : files_.lanes()[lane].parts()) segments.emplace_back(lane, number);
+  }
+  return segments;
 }
 
 Verification Keeper::verify_totals() {
@@ -128,21 +133,8 @@ Verification Keeper::verify_totals() {
   return verification;
 }
 
-void Keeper::verify_segment(std::uint64_t number, Verification& verification) {
-  mending([&] {
-    for (Segment& segment : files_.chain().list()) {
-      if (segment.number() != number) continue;
-      try {
-        queue::verify_segment(segment, verification);
-      } catch (const sqlite::Error& error) {
-        if (error.is_damage()) verification.differences.emplace_back(error.what());
-        throw;
-      }
-      const std::string found = verification.segments.back().quick_check;
-      if (found != "ok" && begin_start_) files_.chain().mend(segment.file(), found);
-      return;
-    }
-  });
+void Keeper::verify_segment(Lane lane, std::uint64_t number, Verification& verification) {
+  mending([&] { files_.lanes()[lane].verify(number, verification, begin_start_); });
   publish();
 }
 
@@ -155,40 +147,64 @@ std::uint64_t Keeper::acknowledge_damage() {
 void Keeper::publish() {
   Stats stats;
   stats.ledger.counts = files_.state().values().retired;
-  const Counts present = files_.chain().counts();
-  stats.ledger.counts += present;
-  stats.ledger.stored = stats.messages = present.stored();
-  stats.segments = files_.chain().segments();
   stats.letters = files_.dead_letters().counts();
   stats.dead_letters = stats.letters.kept;
+  const StateFile::DroppedByLane& retired = files_.state().values().dropped;
+  for (const Lane lane : all_lanes) {
+    const std::size_t i = index_of(lane);
+    const Store& store = files_.lanes()[lane];
+    const Counts present = store.counts();
+    stats.ledger.counts += present;
+    LaneStats& figures = stats.lanes[i];
+    figures.messages = present.stored();
+    figures.bytes = store.bytes();
+    figures.dropped = retired[i].stored + dropped_of(present) + dropped_before_[i].newest;
+    figures.dead_letters = files_.dead_letters().count(lane);
+    if (figures.messages > 0) figures.oldest_ts = oldest_[i];
+    stats.messages += figures.messages;
+    stats.dropped_newest += dropped_before_[i].newest;
+  }
+  stats.ledger.stored = stats.messages;
+  stats.segments = files_.lanes().parts();
   stats.bytes = files_.bytes();
   stats.quarantine = files_.quarantine().summary();
   stats.start = start_;
-  stats.dropped_newest = dropped_newest_before_;
   stats.losses = files_.losses().all().size();
   stats.degraded = writing_.is_on() || reading_.is_on();
   if (stats.degraded) stats.problem = writing_.is_on() ? writing_.text() : reading_.text();
-  if (!stats.degraded && disk_full_) {
+  const bool no_room =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const LaneKeeper& lane) { return lane.has_no_room(); });
+  if (!stats.degraded && no_room) {
     stats.degraded = true;
     stats.problem = std::string(name_of(files_.room().limit())) + " is reached: " +
                     (options_.when_full == WhenFull::drop_newest ? "new messages are dropped"
                                                                  : "new messages wait in memory");
   }
-  if (stats.messages > 0) stats.oldest_ts = oldest_;
   const std::lock_guard lock(mutex_);
   published_ = std::move(stats);
 }
 
 Stats Keeper::stats() const {
-  const Tail::Reading memory = tail_.reading();
-  const std::lock_guard lock(mutex_);
-  Stats stats = published_;
-  stats.in_memory = memory.in_memory;
-  stats.memory_bytes = memory.bytes;
-  stats.passed = memory.passed;
-  stats.passed_other = memory.passed_other;
-  stats.dropped_newest += memory.dropped_newest;
-  if (!stats.oldest_ts) stats.oldest_ts = memory.oldest_ts;
+  Stats stats;
+  {
+    const std::lock_guard lock(mutex_);
+    stats = published_;
+  }
+  for (const LaneKeeper& lane : lanes_) {
+    const Tail::Reading memory = lane.tail().reading();
+    LaneStats& figures = stats.lanes[index_of(lane.lane())];
+    figures.in_memory = memory.in_memory;
+    figures.dropped += memory.dropped_newest;
+    if (!figures.oldest_ts) figures.oldest_ts = memory.oldest_ts;
+    stats.in_memory += memory.in_memory;
+    stats.memory_bytes += memory.bytes;
+    stats.passed += memory.passed;
+    stats.passed_other += memory.passed_other;
+    stats.dropped_newest += memory.dropped_newest;
+    if (figures.oldest_ts && (!stats.oldest_ts || *figures.oldest_ts < *stats.oldest_ts)) {
+      stats.oldest_ts = figures.oldest_ts;
+    }
+  }
   return stats;
 }
 

@@ -52,6 +52,11 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
+/// By a limit or by the user.
+inline std::uint64_t dropped_of(const Counts& counts) {
+  return counts[Way::dropped_by_size] + counts[Way::dropped_by_age] + counts[Way::dropped_by_user];
+}
+
 /// committed = stored + the ways out. In statistics `stored` follows from the counts; verify() counts it.
 struct Ledger {
   Counts counts;

@@ -52,19 +52,6 @@ class Copy {
   std::uint64_t count_ = 0;
 };
 
-// The ledger of the two of them: what is stored again has not left, and what is neither stored nor gone is quarantined.
-Counts settle_counts(Counts counts, std::uint64_t salvaged) {
-  for (const Way way :
-       {Way::acknowledged, Way::quarantined, Way::dropped_by_user, Way::expired, Way::dead_lettered}) {
-    const std::uint64_t room = counts.committed - std::min(counts.committed, counts.gone());
-    if (room >= salvaged) break;
-    counts[way] -= std::min(counts[way], salvaged - room);
-  }
-  counts.committed = std::max(counts.committed, counts.gone() + salvaged);
-  counts[Way::quarantined] += counts.committed - counts.gone() - salvaged;
-  return counts;
-}
-
 Counts later_of(const Counts& a, const Counts& b) {
   Counts later = a.gone() >= b.gone() ? a : b;
   later.committed = std::max(a.committed, b.committed);
@@ -79,6 +66,18 @@ void take_place(const fs::path& fresh, const fs::path& place) {
 }
 
 }  // namespace
+
+Counts settle_counts(Counts counts, std::uint64_t salvaged) {
+  for (const Way way :
+       {Way::acknowledged, Way::quarantined, Way::dropped_by_user, Way::expired, Way::dead_lettered}) {
+    const std::uint64_t room = counts.committed - std::min(counts.committed, counts.gone());
+    if (room >= salvaged) break;
+    counts[way] -= std::min(counts[way], salvaged - room);
+  }
+  counts.committed = std::max(counts.committed, counts.gone() + salvaged);
+  counts[Way::quarantined] += counts.committed - counts.gone() - salvaged;
+  return counts;
+}
 
 Mended mend(const fs::path& kept, const fs::path& place, std::uint64_t number, Segment::Limits limits,
             const Remembered& remembered, const Moment& now) {

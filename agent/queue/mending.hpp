@@ -36,6 +36,10 @@ struct Mended {
 Mended mend(const std::filesystem::path& kept, const std::filesystem::path& place, std::uint64_t number,
             Segment::Limits limits, const Remembered& remembered, const Moment& now);
 
+/// The ledger of what was put aside and what was salvaged of it, together: what is stored again has not left, and what is
+/// neither stored nor gone is quarantined.
+Counts settle_counts(Counts counts, std::uint64_t salvaged);
+
 /// Finishes what a crash has left of a mending of the segments in `folder`.
 void finish_mending(const std::filesystem::path& folder);
 

@@ -108,6 +108,29 @@ bool read_at(const FileDescriptor& file, std::uint64_t at, std::string& page) {
   return true;
 }
 
+// Of the log, as SQLite has it: over words of that byte order, going on from the one before.
+struct Checksum {
+  std::uint32_t first = 0;
+  std::uint32_t second = 0;
+  bool operator==(const Checksum&) const = default;
+
+  static Checksum stored(std::string_view bytes) {
+    return {static_cast<std::uint32_t>(big_endian(bytes.substr(0, 4))),
+            static_cast<std::uint32_t>(big_endian(bytes.substr(4, 4)))};
+  }
+  void add(std::string_view bytes, bool words_are_big_endian) {
+    const auto word = [&](std::size_t at) {
+      std::string text(bytes.substr(at, 4));
+      if (!words_are_big_endian) std::reverse(text.begin(), text.end());
+      return static_cast<std::uint32_t>(big_endian(text));
+    };
+    for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
+      first += word(at) + second;
+      second += word(at + 4) + first;
+    }
+  }
+};
+
 }  // namespace
 
 Pages::Pages(const std::filesystem::path& file) {
@@ -116,18 +139,29 @@ Pages::Pages(const std::filesystem::path& file) {
   file_pages_ = (bytes + page_size - 1) / page_size;
   log_ = open_to_read(sqlite::with_suffix(file, "-wal"), bytes);
   log_pages_ = bytes < log_header ? 0 : (bytes - log_header) / (frame_header + page_size);
+  whole_.resize(log_pages_);
+  std::string before(log_header, '\0');
+  if (log_pages_ > 0 && ::pread(log_.get(), before.data(), before.size(), 0) < 0) log_pages_ = 0;
+  const bool big_endian_words = big_endian(std::string_view(before).substr(0, 4)) % 2 == 1;
+  Checksum sum = Checksum::stored(std::string_view(before).substr(24));
+  std::string frame(frame_header + page_size, '\0');
   for (std::size_t i = 0; i < log_pages_; ++i) {
-    std::string number(4, '\0');
-    const auto at = static_cast<off_t>(log_header + i * (frame_header + page_size));
-    if (::pread(log_.get(), number.data(), number.size(), at) != 4) continue;
-    in_log_[static_cast<std::uint32_t>(big_endian(number))] = i;
+    const auto at = static_cast<off_t>(log_header + i * frame.size());
+    if (::pread(log_.get(), frame.data(), frame.size(), at) != static_cast<ssize_t>(frame.size())) break;
+    const std::string_view read = frame;
+    sum.add(read.substr(0, 8), big_endian_words);
+    sum.add(read.substr(frame_header), big_endian_words);
+    const Checksum stored = Checksum::stored(read.substr(16));
+    whole_[i] = sum == stored;
+    if (whole_[i]) in_log_[static_cast<std::uint32_t>(big_endian(read.substr(0, 4)))] = i;
+    sum = stored;  // the next one may be whole, though this one is not
   }
 }
 
 bool Pages::read(std::size_t index, std::string& page) const {
   if (index < file_pages_) return read_at(file_, index * page_size, page);
   const std::size_t frame = index - file_pages_;
-  return read_at(log_, log_header + frame * (frame_header + page_size) + frame_header, page);
+  return whole_[frame] && read_at(log_, log_header + frame * (frame_header + page_size) + frame_header, page);
 }
 
 bool Pages::read_number(std::uint32_t number, std::string& page) const {

@@ -5,7 +5,8 @@
 //
 // By SQLite's file format, for files as the queue makes them: pages of 4096 bytes without reserved space. Every
 // version of a page is looked at, those in the log too, whether their transaction was finished or not: rows of the
-// queue are inserted and never changed, so that each version tells the truth about what it holds.
+// queue are inserted and never changed, so that each version tells the truth about what it holds. Of the log only pages with the
+// right checksum are: a power cut may leave others half written, and half a message must not be sent.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,7 @@ class Pages {
   FileDescriptor log_;
   std::size_t file_pages_ = 0;
   std::size_t log_pages_ = 0;
+  std::vector<bool> whole_;                      // by its checksum, each page there
   std::map<std::uint32_t, std::size_t> in_log_;  // the latest version of a page there
 };
 

@@ -15,15 +15,42 @@ namespace {
 // Another thread may be the one to let go of an answer, a moment after the commit.
 constexpr std::chrono::seconds answer_within{2};
 
+// What is in another lane than the usual one is little and soon gone.
+std::size_t memory_of(Lane lane, std::size_t memory) {
+  constexpr std::size_t least = 64U << 10U;
+  return lane == Lane::normal ? memory : std::max(memory / 8, std::min(memory, least));
+}
+
+std::array<std::unique_ptr<Tail>, lane_count> make_tails(const Options& options) {
+  std::array<std::unique_ptr<Tail>, lane_count> tails;
+  for (const Lane lane : all_lanes) {
+    tails[index_of(lane)] = std::make_unique<Tail>(Tail::Limits{.memory = memory_of(lane, options.memory),
+                                                                .persist_after = options.persist_after,
+                                                                .commit_interval = options.commit_interval,
+                                                                .order = options.order,
+                                                                .latest_only = lane == Lane::last});
+  }
+  return tails;
+}
+
+std::array<std::size_t, lane_count> bytes_by_lane(std::span<const Delivery> deliveries) {
+  std::array<std::size_t, lane_count> bytes{};
+  for (const Delivery& delivery : deliveries) {
+    bytes[index_of(lane_of(delivery.options))] += Tail::bytes_of({&delivery, 1});
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Queue::Queue(Storage& storage, Options options, Log log, Use use)
     : storage_(storage),
-      tail_(std::make_unique<Tail>(
-          Tail::Limits{options.memory, options.persist_after, options.commit_interval})),
+      tails_(make_tails(options)),
       keeper_(std::make_unique<Keeper>(
-          storage, std::move(options), *tail_, [this] { ready(); }, std::move(log))) {
-  if (use == Use::inspect) tail_->close();
+          storage, std::move(options), tails_, [this] { ready(); }, std::move(log))) {
+  if (use == Use::inspect) {
+    for (const auto& tail : tails_) tail->close();
+  }
   storage_.execute([&] { keeper_->open(use == Use::run); });
   storage_.add(*keeper_);
 }
@@ -33,7 +60,12 @@ Queue::~Queue() {
 }
 
 void Queue::ready() const {
-  if (on_ready_) on_ready_();
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(on_ready_mutex_);
+    call = on_ready_;
+  }
+  if (call) call();
 }
 
 Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
@@ -41,29 +73,57 @@ Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
 }
 
 Push Queue::append_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed) {
+  if (deliveries.empty()) return Push::ok;
+  const Lane lane = lane_of(deliveries.front().options);
+  if (!std::all_of(deliveries.begin(), deliveries.end(),
+                   [lane](const Delivery& delivery) { return lane_of(delivery.options) == lane; })) {
+    return append_to_several(deliveries, until_committed);
+  }
   Tail::Released released;
   const Tail::Appended appended =
-      tail_->append(deliveries, until_committed, storage_.clock().monotonic(), released);
+      tails_[index_of(lane)]->append(deliveries, until_committed, storage_.clock().monotonic(), released);
+  if (appended.push == Push::full) refused_ = lane;
   act_on(appended.ready, appended.write_by);
   return appended.push;
 }
 
+Push Queue::append_to_several(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed) {
+  const Push push = reserve(deliveries, until_committed.use_count() > 0);
+  if (push == Push::ok) append_reserved(deliveries, until_committed);
+  return push;
+}
+
 Push Queue::reserve(std::span<const Delivery> deliveries, bool wants_commit) {
-  Tail::Released released;
-  const Tail::Appended room =
-      tail_->reserve(deliveries, wants_commit, storage_.clock().monotonic(), released);
-  act_on(room.ready, room.write_by);
-  return room.push;
+  const std::array<std::size_t, lane_count> bytes = bytes_by_lane(deliveries);
+  for (const Lane lane : all_lanes) {
+    if (bytes[index_of(lane)] == 0) continue;
+    Tail::Released released;
+    const Tail::Appended room = tails_[index_of(lane)]->reserve(bytes[index_of(lane)], wants_commit,
+                                                                storage_.clock().monotonic(), released);
+    act_on(room.ready, room.write_by);
+    if (room.push == Push::ok) continue;
+    if (room.push == Push::full) refused_ = lane;
+    for (std::size_t i = 0; i < index_of(lane); ++i) tails_[i]->cancel(bytes[i]);
+    return room.push;
+  }
+  return Push::ok;
 }
 
 void Queue::append_reserved(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed) {
-  const Tail::Appended appended =
-      tail_->append_reserved(deliveries, until_committed, storage_.clock().monotonic());
-  act_on(appended.ready, appended.write_by);
+  const Nanoseconds now = storage_.clock().monotonic();
+  for (Delivery& delivery : deliveries) {
+    Tail::Released released;
+    const Tail::Appended appended = tails_[index_of(lane_of(delivery.options))]->append_reserved(
+        {&delivery, 1}, until_committed, now, released);
+    act_on(appended.ready, appended.write_by);
+  }
 }
 
 void Queue::cancel(std::span<const Delivery> deliveries) {
-  tail_->cancel(deliveries);
+  const std::array<std::size_t, lane_count> bytes = bytes_by_lane(deliveries);
+  for (std::size_t i = 0; i < lane_count; ++i) {
+    if (bytes[i] > 0) tails_[i]->cancel(bytes[i]);
+  }
 }
 
 void Queue::act_on(bool ready, const std::optional<Nanoseconds>& write_by) {
@@ -72,19 +132,30 @@ void Queue::act_on(bool ready, const std::optional<Nanoseconds>& write_by) {
 }
 
 bool Queue::wait_room(std::chrono::nanoseconds timeout) {
-  return tail_->wait_room(timeout);
+  return tails_[index_of(refused_.load())]->wait_room(timeout);
 }
 
-std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max) {
-  Tail::Released released;
+std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max, bool backlog) {
+  std::size_t count = 0;
   bool read_ahead = false;
-  std::vector<Tail::Taken> taken = tail_->take(max, read_ahead, released);
-  if (read_ahead) storage_.wake();
-  for (Tail::Taken& one : taken) {
-    correct(one.delivery);
-    out.push_back({one.sequence, id_of(one.start, one.sequence), std::move(one.delivery), one.replayed});
+  for (const auto& tail : tails_) {
+    if (count == max) break;
+    Tail::Released released;
+    bool more = false;
+    std::vector<Tail::Taken> taken = tail->take(max - count, backlog, more, released);
+    read_ahead = read_ahead || more;
+    count += taken.size();
+    for (Tail::Taken& one : taken) {
+      correct(one.delivery);
+      out.push_back({one.sequence, id_of(one.start, one.sequence), std::move(one.delivery), one.replayed});
+    }
   }
-  return taken.size();
+  if (read_ahead) storage_.wake();
+  return count;
+}
+
+void Queue::link_up() {
+  for (const auto& tail : tails_) tail->link_up();
 }
 
 // Messages are shared: another destination may be at this one.
@@ -100,19 +171,21 @@ bool Queue::clock_is_synchronised() const {
   return keeper_->clocks().synchronised();
 }
 
-void Queue::acknowledge(std::uint64_t sequence) {
+void Queue::settle(std::uint64_t sequence, Way way, std::string reason) {
   Tail::Released released;
-  if (tail_->settle(sequence, Way::acknowledged, {}, released)) storage_.wake();
+  if (tail_of(sequence).settle(sequence, way, std::move(reason), released)) storage_.wake();
+}
+
+void Queue::acknowledge(std::uint64_t sequence) {
+  settle(sequence, Way::acknowledged, {});
 }
 
 void Queue::dead_letter(std::uint64_t sequence, std::string reason) {
-  Tail::Released released;
-  if (tail_->settle(sequence, Way::dead_lettered, std::move(reason), released)) storage_.wake();
+  settle(sequence, Way::dead_lettered, std::move(reason));
 }
 
 void Queue::expire(std::uint64_t sequence) {
-  Tail::Released released;
-  if (tail_->settle(sequence, Way::expired, {}, released)) storage_.wake();
+  settle(sequence, Way::expired, {});
 }
 
 std::vector<Loss> Queue::take_losses() {
@@ -128,6 +201,7 @@ void Queue::give_back_loss(const std::string& id) {
 }
 
 void Queue::on_ready(std::function<void()> call) {
+  const std::lock_guard lock(on_ready_mutex_);
   on_ready_ = std::move(call);
 }
 
@@ -171,13 +245,14 @@ std::uint64_t Queue::drop(const std::function<bool(const Stored&)>& which) {
 
 Verification Queue::verify() {
   Verification verification;
-  std::vector<std::uint64_t> segments;
+  std::vector<std::pair<Lane, std::uint64_t>> segments;
   storage_.execute([&] {
     verification = keeper_->verify_totals();
     segments = keeper_->segments();
   });
-  for (const std::uint64_t number : segments) {
-    storage_.execute([&] { keeper_->verify_segment(number, verification); });
+  for (const auto& [lane, number] : segments) {
+    storage_.execute(
+        [&, lane = lane, number = number] { keeper_->verify_segment(lane, number, verification); });
   }
   verify_equation(verification);
   return verification;
@@ -194,18 +269,21 @@ void Queue::flush() {
 }
 
 std::size_t Queue::commit(std::span<Delivery> deliveries) {
-  // Each within one transaction: what the second one of a portion needs is not known before the first.
-  const std::uint64_t most_bytes =
-      std::min<std::uint64_t>(tail_->read_ahead_bytes(), keeper_->transaction_bytes() / 2);
+  // Each of one lane and within one transaction: what a second one needs is not known before the first.
+  const std::uint64_t most_bytes = std::min<std::uint64_t>(tails_[index_of(Lane::normal)]->read_ahead_bytes(),
+                                                           keeper_->transaction_bytes() / 2);
   std::uint64_t portion_bytes = most_bytes;
   std::size_t done = 0;
   while (done < deliveries.size()) {
+    const Lane lane = lane_of(deliveries[done].options);
     std::size_t count = 1;
     std::uint64_t bytes = footprint(deliveries[done]);
-    while (done + count < deliveries.size() && bytes < portion_bytes)
+    while (done + count < deliveries.size() && bytes < portion_bytes &&
+           lane_of(deliveries[done + count].options) == lane) {
       bytes += footprint(deliveries[done + count++]);
+    }
     try {
-      if (commit_portion(deliveries.subspan(done, count), bytes)) {
+      if (commit_portion(deliveries.subspan(done, count), lane, bytes)) {
         done += count;
         portion_bytes = std::min(2 * portion_bytes, most_bytes);
       } else if (done == 0 && count > 1) {
@@ -222,11 +300,11 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
 }
 
 // All of them or, where there is no room, none. What is in memory is written before, so that it takes no room there.
-bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) {
+bool Queue::commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes) {
   bool room = false;
   storage_.execute([&] {
     keeper_->flush();
-    room = keeper_->has_room(bytes);
+    room = keeper_->has_room(lane, bytes);
   });
   if (!room) return false;
   auto promise = std::make_shared<std::promise<void>>();
@@ -248,7 +326,7 @@ bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) 
 
 bool Queue::stop() {
   std::call_once(stopped_, [this] {
-    tail_->close();
+    for (const auto& tail : tails_) tail->close();
     try {
       storage_.execute([&] { keeper_->finish(); });
     } catch (const std::logic_error&) {

@@ -6,6 +6,8 @@
 // ways only (ledger.hpp). docs of the files: chain.hpp, segment.hpp, state_file.hpp, dead_letters.hpp.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +22,7 @@
 #include "base/mailbox.hpp"
 #include "base/message.hpp"
 #include "queue/format_error.hpp"
+#include "queue/lane.hpp"
 #include "queue/ledger.hpp"
 #include "queue/losses.hpp"
 #include "queue/options.hpp"
@@ -76,10 +79,14 @@ class Queue {
 
   // The forwarder's thread; none waits for the disk, not even for a commit in its fsync.
 
-  /// Appends up to `max` deliveries to `out`: the next ones not yet taken, in order. Answers how many. Times that the
+  /// Appends up to `max` deliveries to `out`: the next ones not yet taken, lane by lane (lane.hpp), in each in order, or with
+  /// Order::live_first what came since link_up() first. Without `backlog` only what came since then and may be sent before
+  /// what waited. Answers how many. Times that the
   /// host took before its clock was set are corrected as soon as it has been (clocks.hpp). Each
   /// is handed out once a start: the caller keeps it until one of the three below.
-  std::size_t take(std::vector<Outgoing>& out, std::size_t max);
+  std::size_t take(std::vector<Outgoing>& out, std::size_t max, bool backlog = true);
+  /// What is appended from now on is live, what waits is the backlog.
+  void link_up();
   /// Each sequence once and for good; what is not known, or gone already, is ignored.
   void acknowledge(std::uint64_t sequence);
   void dead_letter(std::uint64_t sequence, std::string reason);
@@ -92,7 +99,7 @@ class Queue {
   void give_back_loss(const std::string& id);
 
   /// `call` is called when take() or take_losses() may give something after it gave nothing: by any thread, without locks,
-  /// briefly. Set before the first append.
+  /// briefly.
   void on_ready(std::function<void()> call);
 
   /// Whether the wall clock is right, as far as the kernel knows. Any thread.
@@ -142,13 +149,19 @@ class Queue {
   void ready() const;
   void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
-  bool commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes);
+  bool commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes);
   void for_dead_letters(const std::function<bool(std::vector<DeadLetter>&&)>& portion);
 
   Storage& storage_;
-  const std::unique_ptr<Tail> tail_;      // in memory
-  const std::unique_ptr<Keeper> keeper_;  // on the storage thread
-  std::function<void()> on_ready_;        // constant from the first append on
+  Tail& tail_of(std::uint64_t sequence) { return *tails_[index_of(lane_of(sequence))]; }
+  Push append_to_several(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed);
+  void settle(std::uint64_t sequence, Way way, std::string reason);
+
+  const std::array<std::unique_ptr<Tail>, lane_count> tails_;  // in memory
+  const std::unique_ptr<Keeper> keeper_;                       // on the storage thread
+  std::atomic<Lane> refused_{Lane::normal};                    // had no room last
+  mutable std::mutex on_ready_mutex_;
+  std::function<void()> on_ready_;  // guarded by on_ready_mutex_
   std::once_flag stopped_;
 };
 

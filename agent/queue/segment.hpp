@@ -23,19 +23,12 @@
 #include <utility>
 #include <vector>
 
+#include "queue/age.hpp"
 #include "queue/intervals.hpp"
 #include "queue/ledger.hpp"
 #include "queue/sqlite.hpp"
 
 namespace sluice::queue {
-
-/// When something was, so that its age can be told: monotonic within a boot, else by synchronised wall clocks.
-struct Moment {
-  std::int64_t wall_ns = 0;
-  std::int64_t monotonic_ns = 0;
-  std::uint64_t boot = 0;
-  bool synchronised = false;
-};
 
 struct Row {
   std::uint64_t sequence = 0;

@@ -87,9 +87,49 @@ Connection::Connection(std::filesystem::path file, const Settings& settings) : f
   sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, lookaside_bytes, lookaside_count);
   // A file that is refused is not to be checkpointed when it is closed.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  // There is a log where the last one to use it was killed, or gave up: perhaps after a sync that had failed.
+  try {
+    write_log_again();
+  } catch (const Error&) {
+    doubtful_ = true;
+  }
   execute("PRAGMA locking_mode=EXCLUSIVE");
   created_ = begin(settings);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+}
+
+Connection::~Connection() {
+  if (!doubtful_) return;
+  try {
+    write_log_again();
+  } catch (const Error&) {
+    discard_on_close();  // the file stays as it is, and so does the log
+  }
+}
+
+// The same bytes in the same places: for the kernel they are new, and the next sync is about them.
+void Connection::write_log_again() const {
+  const std::filesystem::path log = with_suffix(file_, "-wal");
+  const auto failed = [&] {
+    return Error(SQLITE_IOERR_FSYNC, file_,
+                 std::generic_category().message(errno) + ", at: writing the log once more");
+  };
+  const FileDescriptor opened(::open(log.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!opened && errno == ENOENT) return;
+  if (!opened || ::fstat(opened.get(), &status) != 0) throw failed();
+  if (!S_ISREG(status.st_mode) || status.st_size == 0) return;
+  std::array<char, std::size_t{64} << 10U> part{};
+  for (off_t at = 0;;) {
+    const ssize_t read = ::pread(opened.get(), part.data(), part.size(), at);
+    if (read == 0) break;
+    if (read < 0 || ::pwrite(opened.get(), part.data(), static_cast<std::size_t>(read), at) != read) {
+      throw failed();
+    }
+    at += read;
+  }
+  if (::fdatasync(opened.get()) != 0) throw failed();
+  doubtful_ = false;
 }
 
 // True: the file is new.
@@ -148,12 +188,16 @@ void Connection::execute(const char* sql) {
 
 std::int64_t Connection::number(const char* sql) {
   Statement statement(*this, sql);
-  return statement.step() ? statement.number(0) : 0;
+  const std::int64_t first = statement.step() ? statement.number(0) : 0;
+  statement.run();
+  return first;
 }
 
 std::string Connection::text(const char* sql) {
   Statement statement(*this, sql);
-  return statement.step() ? std::string(statement.blob(0)) : std::string();
+  std::string first = statement.step() ? std::string(statement.blob(0)) : std::string();
+  statement.run();  // to its end: some do their work there, and may fail, though they have given their answer
+  return first;
 }
 
 void Connection::set_sync(Sync sync) {
@@ -165,6 +209,7 @@ void Connection::set_sync(Sync sync) {
 
 void Connection::write_back() {
   set_sync(Sync::full);
+  write_log_again();
   Statement checkpoint(*this, "PRAGMA wal_checkpoint(TRUNCATE)");
   if (!checkpoint.step() || checkpoint.number(0) != 0) {
     throw Error(SQLITE_BUSY, file_, "the write-ahead log cannot be written back");
@@ -182,6 +227,7 @@ void Connection::fail(const char* doing) const {
   if (const int number = sqlite3_system_errno(handle()); number != 0) {
     text += " (" + std::generic_category().message(number) + ")";
   }
+  doubtful_ = doubtful_ || code == SQLITE_IOERR_FSYNC;
   throw Error(code, file_, text + ", at: " + std::string(doing).substr(0, enough));
 }
 

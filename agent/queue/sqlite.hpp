@@ -60,12 +60,14 @@ class Connection {
   /// number. Throws Error, also for a file of another program, and FormatError for a later one; both are left as
   /// they were.
   Connection(std::filesystem::path file, const Settings& settings);
+  ~Connection();
 
   void execute(const char* sql);
   std::int64_t number(const char* sql);  ///< the first column of the first row; 0 without rows
   std::string text(const char* sql);     ///< the same; empty without rows
   void set_sync(Sync sync);
-  /// Writes everything from the log back into the file, durably, and empties the log.
+  /// Writes everything from the log back into the file, durably, and empties the log. For when a sync has failed: the log is
+  /// written once more before, or a power cut in the middle would find half a file, and half a log.
   void write_back();
   /// Nothing is written back when it is closed: for a file that is to be removed.
   void discard_on_close();
@@ -80,6 +82,7 @@ class Connection {
   struct Close {
     void operator()(sqlite3* handle) const;
   };
+  void write_log_again() const;
   bool begin(const Settings& settings);
   void make(const Settings& settings);
   void upgrade(const Settings& settings);
@@ -87,6 +90,7 @@ class Connection {
   std::filesystem::path file_;
   std::unique_ptr<sqlite3, Close> handle_;
   std::optional<Sync> sync_;
+  mutable bool doubtful_ = false;  // a sync has failed: what is in the log may never get to the disk
   bool created_ = false;
 };
 

@@ -19,14 +19,21 @@ constexpr const char* schema =
     "CREATE TABLE losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
     " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "CREATE TABLE clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, offset_ns INTEGER NOT NULL);";
+    "CREATE TABLE clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, offset_ns INTEGER NOT NULL);"
+    "CREATE TABLE lanes(lane TEXT PRIMARY KEY, stored INTEGER NOT NULL, newest INTEGER NOT NULL)"
+    " WITHOUT ROWID;";
 
-// What formats 2 and 3 have added.
+// What formats 2, 3 and 4 have added. Until then there was one lane.
 constexpr const char* upgrade =
     "CREATE TABLE IF NOT EXISTS losses(id TEXT PRIMARY KEY, cause INTEGER NOT NULL, newest INTEGER NOT NULL,"
     " filter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "CREATE TABLE clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, offset_ns INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS clocks(number INTEGER PRIMARY KEY, boot INTEGER NOT NULL,"
+    " offset_ns INTEGER NOT NULL);"
+    "CREATE TABLE lanes(lane TEXT PRIMARY KEY, stored INTEGER NOT NULL, newest INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "INSERT INTO lanes SELECT 'normal', dropped_by_size + dropped_by_age + dropped_by_user, dropped_newest"
+    " FROM state;";
 
 constexpr Mirror::Key mirror_key = 1;
 
@@ -35,9 +42,15 @@ constexpr sqlite::Settings settings{.create = true,
                                     .cache_kib = 32,
                                     .checkpoint_pages = 64,
                                     .max_pages = 0,
-                                    .user_version = 3,
+                                    .user_version = 4,
                                     .schema = schema,
                                     .upgrade = upgrade};
+
+std::uint64_t total_newest(const StateFile::DroppedByLane& dropped) {
+  std::uint64_t sum = 0;
+  for (const StateFile::Dropped& lane : dropped) sum += lane.newest;
+  return sum;
+}
 
 }  // namespace
 
@@ -58,20 +71,26 @@ void StateFile::load() {
 void StateFile::read_file() {
   sqlite::Connection& connection = open();
   sqlite::Statement row(connection,
-                        "SELECT start, next_sequence, last_segment, dropped_newest, committed, acknowledged,"
+                        "SELECT start, next_sequence, last_segment, committed, acknowledged,"
                         " dead_lettered, expired, dropped_by_size, dropped_by_age, dropped_by_user,"
                         " superseded, quarantined FROM state");
   if (row.step()) {
     values_.start = row.unsigned_number(0);
     values_.next_sequence = row.unsigned_number(1);
     values_.last_segment = row.unsigned_number(2);
-    values_.dropped_newest = row.unsigned_number(3);
-    values_.retired.committed = row.unsigned_number(4);
+    values_.retired.committed = row.unsigned_number(3);
     for (std::size_t i = 0; i < way_count; ++i) {
-      values_.retired.ways[i] = row.unsigned_number(static_cast<int>(5 + i));
+      values_.retired.ways[i] = row.unsigned_number(static_cast<int>(4 + i));
     }
   }
   row.reset();
+  sqlite::Statement lanes(connection, "SELECT lane, stored, newest FROM lanes");
+  while (lanes.step()) {
+    for (const Lane lane : all_lanes) {
+      if (lanes.blob(0) != name_of(lane)) continue;
+      values_.dropped[index_of(lane)] = {lanes.unsigned_number(1), lanes.unsigned_number(2)};
+    }
+  }
   sqlite::Statement retired(connection, "SELECT lane, number FROM retired");
   while (retired.step()) {
     unfinished_.push_back({std::string(retired.blob(0)), retired.unsigned_number(1), false});
@@ -95,23 +114,37 @@ void StateFile::read_mirror() {
   seen.start = (*numbers)[at++];
   seen.next_sequence = (*numbers)[at++];
   seen.last_segment = (*numbers)[at++];
-  seen.dropped_newest = (*numbers)[at++];
+  const std::uint64_t newest = (*numbers)[at++];
   seen.retired.committed = (*numbers)[at++];
   for (std::uint64_t& way : seen.retired.ways) way = (*numbers)[at++];
+  for (Dropped& dropped : seen.dropped) {
+    dropped.stored = (*numbers)[at++];
+    dropped.newest = (*numbers)[at++];
+  }
+  // Of a version that knew one lane.
+  if (total_newest(seen.dropped) < newest) seen.dropped[index_of(Lane::normal)].newest = newest;
   values_.start = std::max(values_.start, seen.start);
   values_.next_sequence = std::max(values_.next_sequence, seen.next_sequence);
   values_.last_segment = std::max(values_.last_segment, seen.last_segment);
-  values_.dropped_newest = std::max(values_.dropped_newest, seen.dropped_newest);
+  for (std::size_t i = 0; i < lane_count; ++i) {
+    values_.dropped[i].stored = std::max(values_.dropped[i].stored, seen.dropped[i].stored);
+    values_.dropped[i].newest = std::max(values_.dropped[i].newest, seen.dropped[i].newest);
+  }
   if (seen.retired.committed > values_.retired.committed) values_.retired = seen.retired;
 }
 
 // They have been written.
 void StateFile::keep(const Values& values) {
   values_ = values;
-  Mirror::Numbers numbers{values.start, values.next_sequence, values.last_segment, values.dropped_newest,
-                          values.retired.committed};
+  Mirror::Numbers numbers{values.start, values.next_sequence, values.last_segment,
+                          total_newest(values.dropped), values.retired.committed};
   std::size_t at = 5;
   for (const std::uint64_t way : values.retired.ways) numbers[at++] = way;
+  for (const Dropped& dropped : values.dropped) {
+    numbers[at++] = dropped.stored;
+    numbers[at++] = dropped.newest;
+  }
+  static_assert(5 + way_count + 2 * lane_count <= std::tuple_size_v<Mirror::Numbers>);
   mirror_.put(mirror_key, numbers);
 }
 
@@ -124,9 +157,15 @@ void StateFile::write(const Values& values) {
       " dropped_by_size = ?9, dropped_by_age = ?10, dropped_by_user = ?11, superseded = ?12,"
       " quarantined = ?13");
   statement.bind(1, values.start).bind(2, values.next_sequence).bind(3, values.last_segment);
-  statement.bind(4, values.dropped_newest).bind(5, values.retired.committed);
+  statement.bind(4, total_newest(values.dropped)).bind(5, values.retired.committed);
   for (std::size_t i = 0; i < way_count; ++i) statement.bind(static_cast<int>(6 + i), values.retired.ways[i]);
   statement.run();
+  sqlite::Statement lane(open(), "INSERT OR REPLACE INTO lanes VALUES(?1, ?2, ?3)");
+  for (const Lane one : all_lanes) {
+    const Dropped& dropped = values.dropped[index_of(one)];
+    if (dropped.stored == 0 && dropped.newest == 0) continue;
+    lane.bind_text(1, name_of(one)).bind(2, dropped.stored).bind(3, dropped.newest).run();
+  }
 }
 
 // A handful of rows.
@@ -173,22 +212,25 @@ void StateFile::begin_start(std::uint64_t start, std::uint64_t next_sequence) {
   Values values = values_;
   values.start = start;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
+  sqlite::Transaction transaction(open());
   write(values);
+  transaction.commit();
   keep(values);
   mirror_.sync();
 }
 
-void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts& counts,
-                       std::uint64_t next_sequence, const std::vector<Loss>& losses) {
+void StateFile::retire(Lane lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence,
+                       const std::vector<Loss>& losses) {
   Values values = values_;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
   values.last_segment = std::max(values.last_segment, number);
   values.retired += counts;
+  values.dropped[index_of(lane)].stored += dropped_of(counts);
   sqlite::Transaction transaction(open());
   write(values);
   write_losses(losses);
   sqlite::Statement insert(open(), "INSERT INTO retired VALUES(?1, ?2)");
-  insert.bind_text(1, lane).bind(2, number).run();
+  insert.bind_text(1, name_of(lane)).bind(2, number).run();
   sqlite::Statement remove(open(), "DELETE FROM retired WHERE lane = ?1 AND number = ?2");
   for (const Retired& retired : unfinished_) {
     if (retired.removed) remove.bind_text(1, retired.lane).bind(2, retired.number).run();
@@ -197,20 +239,20 @@ void StateFile::retire(std::string_view lane, std::uint64_t number, const Counts
   keep(values);
   losses_ = losses;
   std::erase_if(unfinished_, [](const Retired& retired) { return retired.removed; });
-  unfinished_.push_back({std::string(lane), number, false});
+  unfinished_.push_back({std::string(name_of(lane)), number, false});
 }
 
-void StateFile::removed(std::string_view lane, std::uint64_t number) {
+void StateFile::removed(Lane lane, std::uint64_t number) {
   for (Retired& retired : unfinished_) {
-    if (retired.lane == lane && retired.number == number) retired.removed = true;
+    if (retired.lane == name_of(lane) && retired.number == number) retired.removed = true;
   }
 }
 
-void StateFile::save(std::uint64_t next_sequence, std::uint64_t dropped_newest,
+void StateFile::save(std::uint64_t next_sequence, const DroppedByLane& dropped,
                      const std::vector<Loss>& losses) {
   Values values = values_;
   values.next_sequence = std::max(values.next_sequence, next_sequence);
-  values.dropped_newest = dropped_newest;
+  for (std::size_t i = 0; i < lane_count; ++i) values.dropped[i].newest = dropped[i].newest;
   sqlite::Transaction transaction(open());
   write(values);
   write_losses(losses);

@@ -3,18 +3,19 @@
 // totals of the segments that are gone, and which of those may still have to be unlinked. Owned by the queue,
 // used by the storage thread. Every change is one durable transaction.
 //
-// user_version 3: state(one row), retired(lane, number), losses(what upstream is to be told), clocks(of the latest
-// boots); 2: without the last, 1: without the last two.
+// user_version 4: state(one row), retired(lane, number), losses(what upstream is to be told), clocks(of the latest
+// boots), lanes(what each has dropped); 3, 2, 1: without the last, the last two, the last three.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "queue/clocks.hpp"
+#include "queue/lane.hpp"
 #include "queue/ledger.hpp"
 #include "queue/losses.hpp"
 #include "queue/mirror.hpp"
@@ -24,12 +25,21 @@ namespace sluice::queue {
 
 class StateFile {
  public:
+  /// What has been dropped in a lane, by a limit or by the user: of the segments that are gone, and of what came in.
+  struct Dropped {
+    std::uint64_t stored = 0;
+    std::uint64_t newest = 0;
+    bool operator==(const Dropped&) const = default;
+  };
+  using DroppedByLane = std::array<Dropped, lane_count>;
+
   struct Values {
-    std::uint64_t start = 0;          ///< of the last start that was committed; 0 = none yet
-    std::uint64_t next_sequence = 1;  ///< no sequence below was ever free for use again
-    std::uint64_t last_segment = 0;   ///< the highest number that was retired
-    std::uint64_t dropped_newest = 0;
-    Counts retired;  ///< totals of the segments that are gone
+    std::uint64_t start = 0;  ///< of the last start that was committed; 0 = none yet
+    std::uint64_t next_sequence =
+        1;  ///< no sequence below, from the base of any lane, was ever free for use again
+    std::uint64_t last_segment = 0;  ///< the highest number that was retired
+    Counts retired;                  ///< totals of the segments that are gone
+    DroppedByLane dropped{};
   };
   struct Retired {
     std::string lane;
@@ -51,15 +61,20 @@ class StateFile {
 
   void begin_start(std::uint64_t start, std::uint64_t next_sequence);
   /// A segment's counts become part of the totals; from now on its file counts for nothing.
-  void retire(std::string_view lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence,
+  void retire(Lane lane, std::uint64_t number, const Counts& counts, std::uint64_t next_sequence,
               const std::vector<Loss>& losses);
   /// The files of that one are gone, durably: it is forgotten with the next retirement. Writes nothing.
-  void removed(std::string_view lane, std::uint64_t number);
-  void save(std::uint64_t next_sequence, std::uint64_t dropped_newest, const std::vector<Loss>& losses);
+  void removed(Lane lane, std::uint64_t number);
+  /// `dropped`: its `newest` are taken over.
+  void save(std::uint64_t next_sequence, const DroppedByLane& dropped, const std::vector<Loss>& losses);
 
   /// The file has been removed under us; rewrite() makes it anew.
   bool was_removed() const;
   void rewrite();
+  /// A sync has failed, of this file perhaps: what it says is brought to the disk anew.
+  void write_back() {
+    if (connection_) connection_->write_back();
+  }
 
   void save_clocks(const std::vector<BootClock>& clocks);
   const std::vector<BootClock>& clocks() const { return clocks_; }

@@ -2,12 +2,14 @@
 // What a queue tells about itself and what it keeps. Plain values, for every thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/message.hpp"
+#include "queue/lane.hpp"
 #include "queue/ledger.hpp"
 
 namespace sluice::queue {
@@ -59,6 +61,16 @@ struct QuarantineSummary {
   std::string latest;          ///< the latest of them, in words
 };
 
+/// A snapshot of a lane: as of the whole queue.
+struct LaneStats {
+  std::uint64_t messages = 0;
+  std::uint64_t in_memory = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::int64_t> oldest_ts;
+  std::uint64_t dropped = 0;  ///< by a limit or by the user, stored or new; since ever
+  std::uint64_t dead_letters = 0;
+};
+
 /// A snapshot of a queue.
 struct Stats {
   std::uint64_t messages = 0;             ///< committed, neither acknowledged nor gone otherwise
@@ -70,14 +82,16 @@ struct Stats {
   LetterCounts letters;
   std::uint64_t segments = 0;
   Ledger ledger;
-  std::uint64_t passed = 0;        ///< acknowledged without ever being written; since this start
-  std::uint64_t passed_other = 0;  ///< dead-lettered or expired without ever being written; since this start
-  std::uint64_t losses = 0;        ///< records of drops that upstream has not acknowledged
+  std::uint64_t passed = 0;  ///< acknowledged without ever being written; since this start
+  std::uint64_t passed_other =
+      0;  ///< dead-lettered, expired or superseded without ever being written; since this start
+  std::uint64_t losses = 0;          ///< records of drops that upstream has not acknowledged
   std::uint64_t dropped_newest = 0;  ///< never written, because the disk limit was reached; since ever
   std::uint64_t start = 0;
   QuarantineSummary quarantine;
   bool degraded = false;  ///< the disk refuses, or a limit does: nothing is committed
   std::string problem;    ///< what it says, while degraded
+  std::array<LaneStats, lane_count> lanes;
 };
 
 struct SegmentCheck {

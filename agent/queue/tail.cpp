@@ -26,6 +26,9 @@ void Tail::open(std::uint64_t start, std::uint64_t next, bool rows_on_disk) {
   next_ += shift;
   pending_from_ += shift;
   if (due_to_ > 0) due_to_ += shift;
+  for (auto& [topic, newest] : newest_) newest += shift;
+  if (live_from_ > 0) live_from_ += shift;
+  if (live_next_ != no_live) live_next_ += shift;
   start_ = start;
   covered_to_ = rows_on_disk ? 0 : next - 1;
   is_open_ = true;
@@ -52,12 +55,10 @@ Tail::Appended Tail::append(std::span<Delivery> deliveries, const std::shared_pt
   const std::size_t bytes = bytes_of(deliveries);
   const std::lock_guard lock(mutex_);
   const Appended room = make_room(bytes, somebody_waits(until_committed), now, released);
-  return room.push == Push::ok ? push_all(deliveries, until_committed, now) : room;
+  return room.push == Push::ok ? push_all(deliveries, until_committed, now, released) : room;
 }
 
-Tail::Appended Tail::reserve(std::span<const Delivery> deliveries, bool somebody_waits, Nanoseconds now,
-                             Released& released) {
-  const std::size_t bytes = bytes_of(deliveries);
+Tail::Appended Tail::reserve(std::size_t bytes, bool somebody_waits, Nanoseconds now, Released& released) {
   const std::lock_guard lock(mutex_);
   const Appended room = make_room(bytes, somebody_waits, now, released);
   if (room.push == Push::ok) reserved_bytes_ += bytes;
@@ -65,15 +66,15 @@ Tail::Appended Tail::reserve(std::span<const Delivery> deliveries, bool somebody
 }
 
 Tail::Appended Tail::append_reserved(std::span<Delivery> deliveries,
-                                     const std::shared_ptr<void>& until_committed, Nanoseconds now) {
+                                     const std::shared_ptr<void>& until_committed, Nanoseconds now,
+                                     Released& released) {
   const std::size_t bytes = bytes_of(deliveries);
   const std::lock_guard lock(mutex_);
   reserved_bytes_ -= bytes;
-  return push_all(deliveries, until_committed, now);
+  return push_all(deliveries, until_committed, now, released);
 }
 
-void Tail::cancel(std::span<const Delivery> deliveries) {
-  const std::size_t bytes = bytes_of(deliveries);
+void Tail::cancel(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   reserved_bytes_ -= bytes;
   freed();
@@ -91,14 +92,41 @@ Tail::Appended Tail::make_room(std::size_t bytes, bool somebody_waits, Nanosecon
 }
 
 Tail::Appended Tail::push_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
-                              Nanoseconds now) {
+                              Nanoseconds now, Released& released) {
   Appended appended;
   for (Delivery& delivery : deliveries) {
+    if (limits_.latest_only) supersede(delivery.topic(), released);
     const auto write_by = push_back(std::move(delivery), until_committed, now);
     if (write_by && (!appended.write_by || *write_by < *appended.write_by)) appended.write_by = write_by;
   }
   if (!deliveries.empty()) appended.ready = std::exchange(hungry_, false);
   return appended;
+}
+
+// What is on its way to the broker, or on disk, is left to those.
+void Tail::supersede(const std::string& topic, Released& released) {
+  std::uint64_t& newest = newest_[topic];
+  const std::uint64_t before = std::exchange(newest, next_);
+  const std::size_t index = index_of(before);
+  if (before == 0 || index >= entries_.size() || entries_[index].sequence != before) return;
+  Entry& entry = entries_[index];
+  if (entry.state != State::pending || is_taken(before)) return;
+  early_due_ = std::min(early_due_.value_or(entry.due), entry.due);
+  leave_unwritten(entry, Way::superseded, released);
+}
+
+bool Tail::is_taken(std::uint64_t sequence) const {
+  return sequence <= covered_to_ || taken_live_.contains(sequence);
+}
+
+// A pending entry that will never be written.
+void Tail::leave_unwritten(Entry& entry, Way way, Released& released) {
+  count_unwritten(way);
+  pending_bytes_ -= entry.bytes;
+  --pending_;
+  if (entry.at_once) --at_once_;
+  entry.state = State::gone;
+  release(entry, released);
 }
 
 // When the storage thread has to look, where it has to because of this one.
@@ -179,6 +207,7 @@ std::uint64_t Tail::front_sequence() const {
 
 // What is gone keeps its place, but no more than that, until everything before it has left.
 void Tail::release(Entry& entry, Released& released) {
+  if (limits_.latest_only && entry.delivery.message) forget_newest(entry);
   released.emplace_back(std::move(entry.delivery), std::move(entry.until_committed));
   entry.delivery = {};
   entry.until_committed = nullptr;
@@ -187,29 +216,37 @@ void Tail::release(Entry& entry, Released& released) {
   freed();
 }
 
+void Tail::forget_newest(const Entry& entry) {
+  const auto newest = newest_.find(entry.delivery.topic());
+  if (newest != newest_.end() && newest->second == entry.sequence) newest_.erase(newest);
+}
+
 void Tail::pop_front(Released& released) {
   Entry& entry = entries_.front();
+  if (live_next_ != no_live) live_next_ = std::max(live_next_, entry.sequence + 1);
   if (entry.delivery.message || somebody_waits(entry.until_committed)) release(entry, released);
   entry_bytes_ -= entry.bytes;
   entries_.pop_front();
 }
 
 // Lets go from the front what is not needed here: gone, or committed and either taken or, where the reader
-// reads from disk anyway, not.
+// reads from disk anyway and nothing is live, not.
 void Tail::trim(Released& released) {
   while (!entries_.empty()) {
     const Entry& entry = entries_.front();
     const bool leaves = entry.state == State::gone ||
-                        (entry.state == State::committed && (entry.sequence <= covered_to_ || behind()));
+                        (entry.state == State::committed &&
+                         (entry.sequence <= covered_to_ || (behind() && entry.sequence < live_next_)));
     if (!leaves) break;
     // A gone one that the reader has not passed was never written, or was dropped: it has nothing to find.
     if (entry.state == State::gone && entry.sequence == covered_to_ + 1) covered_to_ = entry.sequence;
     pop_front(released);
+    join_live();
   }
   freed();
 }
 
-std::vector<Tail::Taken> Tail::take(std::size_t max, bool& read_ahead, Released& released) {
+std::vector<Tail::Taken> Tail::take(std::size_t max, bool backlog, bool& read_ahead, Released& released) {
   std::vector<Taken> taken;
   const std::lock_guard lock(mutex_);
   read_ahead = false;
@@ -217,26 +254,71 @@ std::vector<Tail::Taken> Tail::take(std::size_t max, bool& read_ahead, Released&
     hungry_ = true;
     return taken;
   }
+  if (live_next_ != no_live) take_live(max, taken);
+  const bool only_live_left = buffer_.empty() && !behind() && covered_to_ + 1 >= live_from_;
+  if (backlog || only_live_left) take_backlog(max, taken);
+  trim(released);
+  read_ahead = behind() && buffer_bytes_ <= read_ahead_bytes() / 2;
+  if (taken.empty()) hungry_ = true;
+  freed();
+  return taken;
+}
+
+void Tail::take_live(std::size_t max, std::vector<Taken>& taken) {
+  for (std::size_t i = index_of(live_next_); i < entries_.size() && taken.size() < max; ++i) {
+    const Entry& entry = entries_[i];
+    taken_live_.add(entry.sequence, entry.sequence);
+    live_next_ = entry.sequence + 1;
+    if (entry.state != State::gone) taken.push_back({entry.sequence, start_, entry.delivery, false});
+  }
+  join_live();
+}
+
+void Tail::take_backlog(std::size_t max, std::vector<Taken>& taken) {
   while (!buffer_.empty() && taken.size() < max) {
     ReadAhead& row = buffer_.front();
     taken.push_back({row.sequence, row.start, std::move(row.delivery), true});
     buffer_bytes_ -= row.bytes;
     buffer_.pop_front();
   }
-  if (buffer_.empty() && !behind()) {
-    for (std::size_t i = index_of(covered_to_ + 1); i < entries_.size() && taken.size() < max; ++i) {
-      const Entry& entry = entries_[i];
-      covered_to_ = entry.sequence;
-      if (entry.state == State::gone) continue;
-      taken.push_back({entry.sequence, start_, entry.delivery, false});
-    }
-    trim(released);
-  } else {
-    read_ahead = behind() && buffer_bytes_ <= read_ahead_bytes() / 2;
+  if (!buffer_.empty() || behind()) return;
+  for (std::size_t i = index_of(covered_to_ + 1);
+       i < entries_.size() && entries_[i].sequence < live_next_ && taken.size() < max; ++i) {
+    const Entry& entry = entries_[i];
+    covered_to_ = entry.sequence;
+    if (entry.state == State::gone || taken_live_.contains(entry.sequence)) continue;
+    taken.push_back({entry.sequence, start_, entry.delivery, entry.sequence < live_from_});
   }
-  if (taken.empty()) hungry_ = true;
-  freed();
-  return taken;
+  join_live();
+}
+
+// Where the backlog ends at what has been taken live, that is behind the reader, too.
+void Tail::join_live() {
+  const std::vector<Interval>& live = taken_live_.list();
+  if (live.empty()) return;
+  covered_to_ = std::max(covered_to_, taken_live_.next_outside(covered_to_ + 1) - 1);
+  if (live.back().last <= covered_to_) {
+    taken_live_ = {};
+  } else if (live.front().last <= covered_to_) {
+    Intervals above;
+    for (const Interval& interval : live) {
+      if (interval.last > covered_to_) above.add(interval.first, interval.last);
+    }
+    taken_live_ = std::move(above);
+  }
+}
+
+void Tail::link_up() {
+  const std::lock_guard lock(mutex_);
+  live_from_ = next_;
+  if (limits_.order != Order::live_first) return;
+  live_next_ = next_;
+  new_edge_ = true;
+}
+
+bool Tail::take_new_edge() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(new_edge_, false);
 }
 
 // One more for the storage thread to write down: mostly the next of a row of acknowledgements.
@@ -268,12 +350,7 @@ bool Tail::settle(std::uint64_t sequence, Way way, std::string reason, Released&
     if (entry.state == State::gone) return false;
     if (entry.state == State::pending) {
       if (way == Way::dead_lettered) dead_.push_back({sequence, std::move(reason), entry.delivery});
-      count_unwritten(way);
-      pending_bytes_ -= entry.bytes;
-      --pending_;
-      if (entry.at_once) --at_once_;
-      entry.state = State::gone;
-      release(entry, released);
+      leave_unwritten(entry, way, released);
     } else if (entry.state == State::writing) {
       // The storage thread reads the delivery: it is let go when that has ended.
       settled_while_writing_.push_back({{sequence, sequence, way}, std::move(reason)});
@@ -295,7 +372,8 @@ bool Tail::settle(std::uint64_t sequence, Way way, std::string reason, Released&
 }
 
 bool Tail::due(const Entry& entry, Nanoseconds now) const {
-  return entry.sequence <= due_to_ || entry.due <= now || pending_bytes_ > limits_.memory / 2;
+  return entry.sequence <= due_to_ || std::min(entry.due, early_due_.value_or(entry.due)) <= now ||
+         pending_bytes_ > limits_.memory / 2;
 }
 
 void Tail::skip_written() {
@@ -313,7 +391,7 @@ std::optional<Nanoseconds> Tail::write_at(Nanoseconds now) const {
   if (first.sequence <= due_to_ || pending_bytes_ > limits_.memory / 2) return now;
   if (i + worth_writing_rows <= entries_.size() && entries_[i + worth_writing_rows - 1].due <= now)
     return now;
-  return first.due + limits_.commit_interval;
+  return std::min(first.due, early_due_.value_or(first.due)) + limits_.commit_interval;
 }
 
 void Tail::make_all_due() {
@@ -335,6 +413,7 @@ std::vector<Tail::Pending> Tail::begin_write(std::size_t max_rows, std::size_t m
     bytes += entry.bytes;
   }
   if (!rows.empty()) {
+    early_due_.reset();
     writing_from_ = rows.front().sequence;
     writing_to_ = rows.back().sequence;
   }
@@ -356,6 +435,7 @@ void Tail::finish_write(std::uint64_t written_to, Released& released) {
     pending_bytes_ -= entry.bytes;
     --pending_;
     if (entry.at_once) --at_once_;
+    if (limits_.latest_only) forget_newest(entry);
     if (somebody_waits(entry.until_committed))
       released.emplace_back(Delivery{}, std::exchange(entry.until_committed, nullptr));
   }
@@ -366,16 +446,13 @@ void Tail::finish_write(std::uint64_t written_to, Released& released) {
     if (entry.state == State::gone) continue;
     if (entry.state == State::committed) {
       note_settled(outcome.first, outcome.way, std::move(reason));
+      entry.state = State::gone;
+      release(entry, released);
     } else {
       if (outcome.way == Way::dead_lettered)
         dead_.push_back({outcome.first, std::move(reason), entry.delivery});
-      count_unwritten(outcome.way);
-      pending_bytes_ -= entry.bytes;
-      --pending_;
-      if (entry.at_once) --at_once_;
+      leave_unwritten(entry, outcome.way, released);
     }
-    entry.state = State::gone;
-    release(entry, released);
   }
   skip_written();
   trim(released);
@@ -417,11 +494,16 @@ std::optional<std::uint64_t> Tail::wants_rows() const {
 bool Tail::add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released) {
   const std::lock_guard lock(mutex_);
   for (ReadAhead& row : rows) {
+    if (row.sequence >= live_next_ || taken_live_.contains(row.sequence)) {
+      released.emplace_back(std::move(row.delivery), nullptr);
+      continue;
+    }
     buffer_bytes_ += row.bytes;
     buffer_.push_back(std::move(row));
   }
   // Nothing is written while the storage thread reads, so what has left the front meanwhile was read, or is gone.
-  covered_to_ = std::max(covered_to_, end ? front_sequence() - 1 : reached);
+  covered_to_ = std::max(covered_to_, std::min(end ? front_sequence() - 1 : reached, live_next_ - 1));
+  join_live();
   trim(released);
   // Also where there were no rows: what follows in memory may be taken now.
   return std::exchange(hungry_, false);
@@ -430,6 +512,11 @@ bool Tail::add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool e
 std::vector<Tail::Outcome> Tail::take_outcomes() {
   const std::lock_guard lock(mutex_);
   return std::exchange(outcomes_, {});
+}
+
+void Tail::give_back_outcomes(std::vector<Outcome>&& outcomes) {
+  const std::lock_guard lock(mutex_);
+  outcomes_.insert(outcomes_.begin(), outcomes.begin(), outcomes.end());
 }
 
 std::vector<Tail::Dead> Tail::take_dead() {

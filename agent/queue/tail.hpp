@@ -5,16 +5,22 @@
 //
 // Entries stand in ascending sequence and leave from the front. All that are not here are on disk or gone; all
 // that are written are written in order: whatever is due takes everything before it along.
+//
+// Two cursors take. The one of the backlog goes through everything in order, read from disk where it is not here any
+// more. With Order::live_first there is another, from where the link came up last: what it takes the first one leaves
+// out. What it has not taken when the memory is needed becomes backlog.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,6 +29,7 @@
 #include "base/message.hpp"
 #include "queue/intervals.hpp"
 #include "queue/ledger.hpp"
+#include "queue/options.hpp"
 
 namespace sluice::queue {
 
@@ -32,6 +39,8 @@ class Tail {
     std::size_t memory = 0;
     Nanoseconds persist_after{0};
     Nanoseconds commit_interval{0};
+    Order order = Order::strict;
+    bool latest_only = false;  ///< of each topic only the newest waits
   };
 
   /// What the forwarder gets; the start is the one of the row.
@@ -79,20 +88,24 @@ class Tail {
     std::optional<Nanoseconds> write_by;  ///< the storage thread has to look by then
   };
   /// All of them or none; what is not taken is left as it was.
-  Appended append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed, Nanoseconds now,
-                  Released& released);
-  /// The first half of append(): room, held until append_reserved() or cancel() of the same deliveries.
-  Appended reserve(std::span<const Delivery> deliveries, bool somebody_waits, Nanoseconds now,
-                   Released& released);
+  Appended append(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
+                  Nanoseconds now, Released& released);
+  /// What they take of the memory.
+  static std::size_t bytes_of(std::span<const Delivery> deliveries);
+  /// The first half of append(): room, held until append_reserved() or cancel().
+  Appended reserve(std::size_t bytes, bool somebody_waits, Nanoseconds now, Released& released);
   Appended append_reserved(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
-                           Nanoseconds now);
-  void cancel(std::span<const Delivery> deliveries);
+                           Nanoseconds now, Released& released);
+  void cancel(std::size_t bytes);
   /// Waits until there is room for what was refused last.
   bool wait_room(Nanoseconds timeout);
   void close();
 
-  /// Up to `max`, in order. `read_ahead`: the storage thread should read on.
-  std::vector<Taken> take(std::size_t max, bool& read_ahead, Released& released);
+  /// Up to `max`, in order; without `backlog` only what has come since the link is up, and may go before the rest.
+  /// `read_ahead`: the storage thread should read on.
+  std::vector<Taken> take(std::size_t max, bool backlog, bool& read_ahead, Released& released);
+  /// What comes from now on is live, everything before is backlog.
+  void link_up();
   /// True: the storage thread has something to do at once.
   bool settle(std::uint64_t sequence, Way way, std::string reason, Released& released);
 
@@ -110,6 +123,9 @@ class Tail {
   std::uint64_t drop_due(Nanoseconds now, Released& released);
   void set_disk_full(bool full);
 
+  /// Once after link_up(), where live messages go first: their rows begin a new segment.
+  bool take_new_edge();
+
   /// After which sequence to read, where the reader is behind and needs more.
   std::optional<std::uint64_t> wants_rows() const;
   /// The rows after that sequence: all up to `reached`, or all there are. True: the reader had found nothing.
@@ -118,6 +134,7 @@ class Tail {
   std::size_t read_ahead_bytes() const { return limits_.memory / 4; }
 
   std::vector<Outcome> take_outcomes();
+  void give_back_outcomes(std::vector<Outcome>&& outcomes);
   std::vector<Dead> take_dead();
   void give_back_dead(std::vector<Dead>&& dead);
   bool has_outcomes() const;
@@ -136,6 +153,7 @@ class Tail {
   Reading reading() const;
 
  private:
+  static constexpr std::uint64_t no_live = std::numeric_limits<std::uint64_t>::max();
   enum class State : std::uint8_t { pending, writing, committed, gone };
   struct Entry {
     std::uint64_t sequence = 0;
@@ -152,18 +170,24 @@ class Tail {
   bool behind() const { return covered_to_ + 1 < front_sequence(); }
   bool due(const Entry& entry, Nanoseconds now) const;
   void release(Entry& entry, Released& released);
+  void forget_newest(const Entry& entry);
   void pop_front(Released& released);
   void trim(Released& released);
+  void take_live(std::size_t max, std::vector<Taken>& taken);
+  void take_backlog(std::size_t max, std::vector<Taken>& taken);
+  void join_live();
   void skip_written();
   void note(std::uint64_t sequence, Way way);
   void note_settled(std::uint64_t sequence, Way way, std::string reason);
   void count_unwritten(Way way);
   std::optional<Nanoseconds> push_back(Delivery&& delivery, const std::shared_ptr<void>& until_committed,
                                        Nanoseconds now);
-  static std::size_t bytes_of(std::span<const Delivery> deliveries);
   Appended make_room(std::size_t bytes, bool somebody_waits, Nanoseconds now, Released& released);
   Appended push_all(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed,
-                    Nanoseconds now);
+                    Nanoseconds now, Released& released);
+  void supersede(const std::string& topic, Released& released);
+  void leave_unwritten(Entry& entry, Way way, Released& released);
+  bool is_taken(std::uint64_t sequence) const;
   bool fits(std::size_t bytes) const;
   void freed();
 
@@ -184,8 +208,14 @@ class Tail {
   std::uint64_t pending_from_ = 1;  // no entry before is pending
   std::uint64_t due_to_ = 0;        // due whatever their time says
   std::uint64_t writing_from_ = 0;
-  std::uint64_t writing_to_ = 0;  // 0: nothing is being written
-  std::uint64_t covered_to_ = 0;  // the reader has taken, or has in its buffer, everything up to here
+  std::uint64_t writing_to_ = 0;       // 0: nothing is being written
+  std::uint64_t covered_to_ = 0;       // the reader has taken, or has in its buffer, everything up to here
+  std::uint64_t live_from_ = 0;        // where the link came up last
+  std::uint64_t live_next_ = no_live;  // the live cursor: everything from here on is in memory, or gone
+  Intervals taken_live_;               // above covered_to_
+  bool new_edge_ = false;
+  std::unordered_map<std::string, std::uint64_t> newest_;  // pending, by topic, where that matters
+  std::optional<Nanoseconds> early_due_;                   // of what has been superseded unwritten
   std::vector<Outcome> outcomes_;
   std::vector<Dead> dead_;
   std::vector<std::pair<Outcome, std::string>> settled_while_writing_;

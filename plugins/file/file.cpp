@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using sluice::setting;
 
 constexpr std::chrono::seconds sync_interval = 1s;
-constexpr std::chrono::seconds retry_after = 2s;
+constexpr std::chrono::seconds retry_pause = 2s;
 
 enum class Sync { never, each_batch, every_second };
 
@@ -92,11 +92,13 @@ class File {
       ++write_errors_;
     }
     say(problem);
+    // Waiting here, with the next batches behind it, keeps the lines in order: a message that is put off lets others pass.
+    if (!problem.empty()) host_.wait(retry_pause);
     for (const sluice::ReceivedMessage& message : messages) {
       if (problem.empty()) {
         host_.complete(message.token());
       } else {
-        host_.retry(message.token(), retry_after, problem);
+        host_.retry(message.token(), 0s, problem);
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pace.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace simulator {
@@ -8,6 +9,8 @@ namespace simulator {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr double fast_rate = 1000;
+constexpr std::int64_t fast_pause_ns = 10'000'000;
 
 }  // namespace
 
@@ -20,6 +23,10 @@ std::int64_t Pace::time_of(std::uint64_t index) const {
 
 std::int64_t Pace::next_ns() const {
   return time_of(taken_);
+}
+
+std::int64_t Pace::next_look_ns(std::int64_t now_ns) const {
+  return std::max(next_ns(), rate_ < fast_rate ? now_ns : now_ns + fast_pause_ns);
 }
 
 std::uint64_t Pace::due(std::int64_t now_ns) {

@@ -19,6 +19,9 @@ class Pace {
   void taken(std::uint64_t count) { taken_ += count; }
   // When the next one is due.
   std::int64_t next_ns() const;
+  // When to look again: then, or now. From 1000 a second on it is 10 ms from now at the soonest, since to wake up for a message
+  // costs more than the message; they come together, as from a device that is polled.
+  std::int64_t next_look_ns(std::int64_t now_ns) const;
 
  private:
   std::int64_t time_of(std::uint64_t index) const;

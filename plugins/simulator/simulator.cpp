@@ -51,7 +51,8 @@ class Simulator {
                 .range(0, 10'000'000)
                 .defaults(1.0)
                 .unit("1/s")
-                .help("Messages a second; 0: as fast as the agent accepts them."),
+                .help("Messages a second, from 1000 on together every 10 ms; 0: as fast as the agent accepts "
+                      "them."),
             setting("count").integer().at_least(0).defaults(0).help(
                 "How many messages to send before the instance ends; 0: without end."),
             setting("payload_size")
@@ -78,8 +79,8 @@ class Simulator {
     while (left_ > 0) {
       const std::uint64_t due = rate_ > 0 ? pace.due(now()) : batch_size;
       if (due == 0) {
-        const std::int64_t left_ns = std::max<std::int64_t>(pace.next_ns() - now(), 0);
-        if (!host_.wait(std::chrono::nanoseconds(left_ns))) return;
+        const std::int64_t now_ns = now();
+        if (!host_.wait(std::chrono::nanoseconds(pace.next_look_ns(now_ns) - now_ns))) return;
         continue;
       }
       const std::uint64_t size = std::min({due, left_, batch_size});

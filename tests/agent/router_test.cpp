@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The router with a real queue and no instances.
+// The router with real queues and no instances.
 #include "router.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <mutex>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "queue/queue.hpp"
@@ -198,6 +201,193 @@ TEST_F(RouterTest, ExplainsTheRulesInForce) {
   EXPECT_EQ(explained.outcomes[0].output, "mqtt");
   EXPECT_EQ(explained.outcomes[0].topic, "moved/x");
   EXPECT_EQ(router_->rules().size(), 2U);
+}
+
+// A storage thread that gets on with nothing, for as long as this lives.
+class BusyStorage {
+ public:
+  explicit BusyStorage(queue::Storage& storage)
+      : thread_([this, &storage] {
+          storage.execute([this] {
+            begun_.set_value();
+            end_.get_future().wait();
+          });
+        }) {
+    begun_.get_future().wait();
+  }
+  ~BusyStorage() {
+    end_.set_value();
+    thread_.join();
+  }
+  BusyStorage(const BusyStorage&) = delete;
+  BusyStorage& operator=(const BusyStorage&) = delete;
+
+ private:
+  std::promise<void> begun_;
+  std::promise<void> end_;
+  std::thread thread_;
+};
+
+// An output that is durable, beside the session: its queue is as small, on a disk of its own.
+class RouterWithDurable : public RouterTest {
+ protected:
+  RouterWithDurable() {
+    queue::Options options;
+    options.name = "archive";
+    options.directory = directory_.path() / "archive";
+    options.memory = memory;
+    options.reserve_free = 1 << 20;
+    options.persist_after = options.commit_interval = std::chrono::hours(1);
+    archive_ = std::make_unique<queue::Queue>(archive_storage_, options, logging_.part("queue"));
+    router_ = std::make_unique<Router>(
+        *queue_, [](const Delivery&, const plugin::Completion&) {}, metrics_, listening_.part("router"));
+    router_->add_durable("archive", *archive_);
+    set({rule("both/#", {"mqtt", "archive"}), rule("up/#"), rule("archive/#", {"archive"})});
+  }
+  ~RouterWithDurable() override {
+    archive_.reset();
+    archive_storage_.stop();
+  }
+  static std::uint64_t held_by(const queue::Queue& queue) {
+    return queue.stats().in_memory + queue.stats().messages;
+  }
+  // Until it refuses; nothing of it is committed before.
+  Push fill(const std::string& topic) {
+    Push pushed = Push::ok;
+    for (int i = 0; i < 10'000 && pushed == Push::ok; ++i) {
+      pushed = router_->accept(message(topic, 1000), nullptr);
+    }
+    return pushed;
+  }
+  static void drain(queue::Queue& queue) {
+    std::vector<queue::Outgoing> taken;
+    ASSERT_TRUE(test::wait_until([&] {
+      taken.clear();
+      queue.take(taken, 1000);
+      for (const queue::Outgoing& outgoing : taken) queue.acknowledge(outgoing.sequence);
+      return held_by(queue) == 0;
+    }));
+  }
+  // Its disk is full from now on, and has noticed.
+  void fill_disk() {
+    free_ = 0;
+    ASSERT_TRUE(test::wait_until([&] {
+      fill("archive/x");
+      return archive_->stats().degraded && router_->accept(message("archive/x", 1000), waiter_) == Push::full;
+    }));
+  }
+  std::size_t lines_with(const std::string& text) const {
+    const std::lock_guard lock(lines_mutex_);
+    std::size_t count = 0;
+    for (const std::string& line : lines_) count += line.find(text) != std::string::npos;
+    return count;
+  }
+
+  mutable std::mutex lines_mutex_;
+  std::vector<std::string> lines_;
+  Logging listening_{[this](Level, std::string_view, std::string_view text) {
+    const std::lock_guard lock(lines_mutex_);
+    lines_.emplace_back(text);
+  }};
+  std::shared_ptr<int> waiter_ = std::make_shared<int>(0);
+  std::atomic<std::uint64_t> free_ = std::uint64_t{1} << 40U;
+  queue::Storage archive_storage_{clock_, [] { return true; },
+                                  [this](const std::filesystem::path&) {
+                                    return std::optional(queue::Space{free_, std::uint64_t{1} << 40U});
+                                  }};
+  std::unique_ptr<queue::Queue> archive_;
+};
+
+TEST_F(RouterWithDurable, AMessageGoesIntoAllQueuesOrIntoNone) {
+  EXPECT_EQ(accept("both/1"), Push::ok);
+  EXPECT_EQ(held_by(*queue_), 1U);
+  EXPECT_EQ(held_by(*archive_), 1U);
+  ASSERT_EQ(fill("archive/x"), Push::full);
+  const std::uint64_t filled = held_by(*archive_);
+  EXPECT_EQ(router_->accept(message("both/2", 1000), nullptr), Push::full);
+  std::vector<Message> batch{message("up/1"), message("both/3", 1000)};
+  EXPECT_EQ(router_->accept_all(std::vector<Message>(batch), nullptr), Push::full);
+  EXPECT_EQ(held_by(*queue_), 1U);
+  EXPECT_EQ(held_by(*archive_), filled);
+  EXPECT_EQ(counter("output.archive", "dropped"), 0U);
+  drain(*archive_);
+  EXPECT_EQ(router_->accept_all(std::vector<Message>(batch), nullptr), Push::ok);
+  EXPECT_EQ(held_by(*queue_), 3U);
+  EXPECT_EQ(held_by(*archive_), 1U);
+}
+
+TEST_F(RouterWithDurable, RoomThatWasHeldForWhatDidNotGoIsGivenBack) {
+  const BusyStorage busy(archive_storage_);
+  ASSERT_EQ(fill("archive/x"), Push::full);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(router_->accept(message("both/x", 4000), nullptr), Push::full);
+  }
+  EXPECT_EQ(router_->accept(message("up/x", 4000), nullptr), Push::ok);
+}
+
+TEST_F(RouterWithDurable, WaitsForTheQueueThatRefusedThisThread) {
+  const BusyStorage busy(archive_storage_);
+  ASSERT_EQ(fill("archive/x"), Push::full);
+  EXPECT_FALSE(router_->wait_room(std::chrono::nanoseconds(1)));
+  std::thread([&] {
+    EXPECT_EQ(router_->accept(message("up/x"), nullptr), Push::ok);
+    EXPECT_TRUE(router_->wait_room(test::patience)) << "the session has room";
+  }).join();
+  EXPECT_FALSE(router_->wait_room(std::chrono::nanoseconds(1)));
+  drain(*archive_);
+  EXPECT_TRUE(router_->wait_room(test::patience));
+}
+
+TEST_F(RouterWithDurable, OneWhoseDiskIsFullGoesWithoutAndTheOthersGoOn) {
+  fill_disk();
+  const std::uint64_t before = counter("output.archive", "dropped");
+  const std::uint64_t kept = held_by(*archive_);
+  EXPECT_EQ(router_->accept(message("both/1", 1000), nullptr), Push::ok);
+  EXPECT_EQ(router_->accept_all({message("both/2", 1000), message("archive/3", 1000)}, nullptr), Push::ok);
+  EXPECT_EQ(topics(), (Topics{"both/1", "both/2"}));
+  EXPECT_EQ(held_by(*archive_), kept);
+  EXPECT_EQ(counter("output.archive", "dropped"), before + 3);
+  EXPECT_EQ(lines_with("its queue can take nothing more"), 1U) << "said once";
+
+  free_ = std::uint64_t{1} << 40U;
+  ASSERT_TRUE(test::wait_until([&] {
+    archive_->flush();
+    return !archive_->stats().degraded;
+  }));
+  EXPECT_EQ(accept("both/4"), Push::ok);
+  EXPECT_EQ(held_by(*archive_), kept + 1);
+  EXPECT_EQ(topics(), (Topics{"both/4"}));
+  EXPECT_EQ(counter("output.archive", "dropped"), before + 3);
+  EXPECT_EQ(lines_with("takes messages again"), 1U);
+}
+
+TEST_F(RouterWithDurable, WhatSomebodyWaitsForIsNeverDroppedForWantOfDisk) {
+  fill_disk();
+  const std::uint64_t before = counter("output.archive", "dropped");
+  EXPECT_EQ(router_->accept(message("both/1", 1000), waiter_), Push::full);
+  EXPECT_EQ(topics(), Topics{});
+  EXPECT_EQ(counter("output.archive", "dropped"), before);
+}
+
+TEST_F(RouterWithDurable, TheAnswerComesWhenAllQueuesHaveCommittedOrDelivered) {
+  std::atomic<bool> answered = false;
+  std::shared_ptr<void> waiter(nullptr, [&](void*) { answered = true; });
+  free_ = 0;  // the archive cannot commit
+  EXPECT_EQ(router_->accept(message("both/1"), waiter), Push::ok);
+  waiter.reset();
+  ASSERT_TRUE(test::wait_until([&] { return queue_->stats().messages == 1; }));
+  EXPECT_FALSE(answered);
+  drain(*archive_);
+  EXPECT_TRUE(answered);
+}
+
+TEST_F(RouterWithDurable, WhatComesFromTheBrokerGoesIntoTheQueueOfTheOutput) {
+  const BusyStorage busy(archive_storage_);
+  EXPECT_EQ(router_->route_from_broker(message("archive/1")), Router::Outcome::delivered);
+  EXPECT_EQ(held_by(*archive_), 1U);
+  ASSERT_EQ(fill("archive/x"), Push::full);
+  EXPECT_EQ(router_->route_from_broker(message("archive/2", 1000)), Router::Outcome::undelivered);
+  EXPECT_EQ(counter("output.archive", "undelivered"), 1U);
 }
 
 }  // namespace

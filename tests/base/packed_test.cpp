@@ -206,9 +206,18 @@ TEST(Packed, RefusesALaterVersion) {
   EXPECT_THROW(unpack(bytes), UnpackError);
 }
 
+TEST(Packed, KnowsWhatIsKeptByTopicOnly) {
+  Delivery kept = delivery(small_message());
+  kept.options.keep_last = true;
+  const Delivery read = unpack(packed(kept));
+  EXPECT_TRUE(read.options.keep_last);
+  EXPECT_EQ(read.options, kept.options);
+  EXPECT_FALSE(unpack(packed(delivery(small_message()))).options.keep_last);
+}
+
 TEST(Packed, RefusesValuesOutOfRange) {
   const std::string good = packed(delivery(small_message()));
-  for (const char options : {'\x03', '\x31', '\xC1'}) {  // QoS 3, priority 3, mark 3
+  for (const char options : {'\x03', '\xC1'}) {  // QoS 3, mark 3
     std::string bytes = good;
     bytes[2] = options;
     EXPECT_THROW(unpack(bytes), UnpackError);

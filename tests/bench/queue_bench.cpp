@@ -4,8 +4,6 @@
 // and acknowledged again.
 //
 //   queue_bench [MESSAGES] [ROUNDS] [DIRECTORY]
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -20,6 +18,7 @@
 #include <vector>
 
 #include "base/packed.hpp"
+#include "bench/bare_inserts.hpp"
 #include "queue/queue.hpp"
 
 namespace {
@@ -38,38 +37,10 @@ Delivery delivery_of(std::uint64_t number) {
   return delivery;
 }
 
-void check(int result, sqlite3* db) {
-  if (result != SQLITE_OK && result != SQLITE_DONE) throw std::runtime_error(sqlite3_errmsg(db));
-}
-
-double bare_inserts_per_second(const std::filesystem::path& file, std::uint64_t messages) {
-  sqlite3* db = nullptr;
-  check(sqlite3_open(file.c_str(), &db), db);
-  check(sqlite3_exec(db,
-                     "PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-                     "PRAGMA synchronous=FULL; CREATE TABLE messages(id INTEGER PRIMARY KEY, data BLOB)",
-                     nullptr, nullptr, nullptr),
-        db);
-  sqlite3_stmt* insert = nullptr;
-  check(sqlite3_prepare_v2(db, "INSERT INTO messages VALUES(?1, ?2)", -1, &insert, nullptr), db);
+std::string packed_delivery() {
   std::string data;
   pack(delivery_of(1), data);
-  const auto begin = std::chrono::steady_clock::now();
-  constexpr std::uint64_t rows_a_transaction = 1000;
-  for (std::uint64_t i = 1; i <= messages; ++i) {
-    if (i % rows_a_transaction == 1) check(sqlite3_exec(db, "BEGIN", nullptr, nullptr, nullptr), db);
-    sqlite3_bind_int64(insert, 1, static_cast<sqlite3_int64>(i));
-    sqlite3_bind_blob(insert, 2, data.data(), static_cast<int>(data.size()), SQLITE_STATIC);
-    check(sqlite3_step(insert), db);
-    sqlite3_reset(insert);
-    if (i % rows_a_transaction == 0 || i == messages) {
-      check(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), db);
-    }
-  }
-  const Seconds taken = std::chrono::steady_clock::now() - begin;
-  sqlite3_finalize(insert);
-  sqlite3_close(db);
-  return static_cast<double>(messages) / taken.count();
+  return data;
 }
 
 // Of all threads: what counts where others use the machine too.
@@ -154,7 +125,8 @@ int main(int argc, char** argv) {
   std::printf("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (int round = 1; round <= rounds; ++round) {
     const double processor = processor_seconds();
-    const double bare = bare_inserts_per_second(directory / "bare.sqlite", messages);
+    const double bare =
+        sluice::bench::bare_inserts_per_second(directory / "bare.sqlite", messages, packed_delivery());
     const double bare_processor = processor_seconds() - processor;
     const Rates rates = queue_per_second(directory / "queue", messages);
     const double micro = 1e6 / static_cast<double>(messages);

@@ -83,5 +83,15 @@ TEST(Difference, InstancesAreNamedThatChangedCameOrWent) {
               ElementsAre("output \"o\""));
 }
 
+TEST(Difference, TheBufferOfADurableOutputNeedsARestart) {
+  const auto with = [](const std::string& buffer) {
+    return replaced("name = \"o\"\n", "name = \"o\"\ndurable = true\n[output.buffer]\n" + buffer);
+  };
+  const auto first = test::read_text(with("max_bytes = \"2MiB\"\n")).config;
+  const auto second = test::read_text(with("max_bytes = \"3MiB\"\n")).config;
+  ASSERT_TRUE(first && second);
+  EXPECT_THAT(difference(*first, *second).needs_restart, ElementsAre("output \"o\""));
+}
+
 }  // namespace
 }  // namespace sluice::config

@@ -207,6 +207,7 @@ TEST(Refusals, OfInstances) {
          {"[input.host]\nqos = 1",
           "5: input \"a\": host: unknown key \"qos\"; it belongs to [[mqtt.subscribe]] or [[route]]"},
          {"[input.buffer]", "4: input \"a\": buffer: only outputs have it"},
+         {"durable = true", "4: input \"a\": durable: only outputs have it"},
          {"[[input]]\nplugin = \"p\"\nname = \"a\"",
           "6: input \"a\": name: is taken: sluice.toml:3 has the same name; choose another"},
          {"[[output]]\nplugin = \"p\"\nname = \"a\"",
@@ -250,6 +251,15 @@ TEST(Refusals, OfRoutes) {
           "7: route 1: format: expected \"json\" or \"raw\", got \"csv\""},
          {"match = \"#\"\nto = []\npriority = 1",
           "7: route 1: priority: expected \"high\", \"normal\" or \"low\", got 1"},
+         {"match = \"#\"\nto = []\nkeep = \"first\"",
+          "7: route 1: keep: expected \"all\" or \"last\", got \"first\""},
+         {"match = \"#\"\nto = []\nkeep = \"last\"\npriority = \"high\"",
+          "8: route 1: priority: cannot be set with keep = \"last\": what is kept so has a lane of its own; "
+          "remove "
+          "one of the two"},
+         {"match = \"#\"\nto = []\nkeep = \"last\"\nbatch_count = 5",
+          "8: route 1: batch_count: cannot be set with keep = \"last\": of each topic one message waits at "
+          "most"},
          {"match = \"#\"\nto = []\nexpiry = \"1500ms\"",
           "7: route 1: expiry: expected a multiple of 1s, got \"1500ms\""},
          {"match = \"#\"\nto = []\nbatch_count = 10001",

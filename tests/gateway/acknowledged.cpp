@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An input for the power cut: emits a counter durably, and writes "RUN NUMBER" to a serial port for each message that
-// the agent called safe. Whoever reads the port knows what must never be lost.
+// An input for power cuts and kills: emits a counter durably, and writes "RUN NUMBER" to a serial port, or a file that is there,
+// for each message that the agent called safe. Whoever reads it knows what must never be lost.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -21,8 +22,11 @@ using namespace sluice;
 
 class Port {
  public:
-  explicit Port(const std::string& path) : fd_(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC)) {
+  explicit Port(const std::string& path)
+      : fd_(::open(path.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC)) {
     termios line{};
+    struct stat status {};
+    if (fd_ >= 0 && ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) return;
     if (fd_ < 0 || ::tcgetattr(fd_, &line) != 0)
       throw std::system_error(errno, std::generic_category(), path);
     ::cfmakeraw(&line);
@@ -51,7 +55,7 @@ class Acknowledged {
   static Description describe() {
     return Description("acknowledged", "1.0.0", "Counts, and reports what is safe.")
         .emits()
-        .settings({setting("report").string().required().help("The serial port."),
+        .settings({setting("report").string().required().help("The serial port, or a file."),
                    setting("rate").number().defaults(200.0).help("Messages a second.")});
   }
 

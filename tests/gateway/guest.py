@@ -122,8 +122,8 @@ class Guest:
 
     # ---- power ----
 
-    def boot(self):
-        """Starts the machine and waits until it obeys."""
+    def boot(self, rtc=None):
+        """Starts the machine and waits until it obeys. `rtc`: what its clock says, instead of the time."""
         assert self._process is None, "it runs already"
         self._boots += 1
         for old in self.folder.glob("*.socket"):
@@ -143,6 +143,8 @@ class Guest:
         command += ["-chardev", f"socket,id=control,path={self._path('control')},server=on,wait=off"]
         command += ["-device", "virtserialport,chardev=control,name=control"]
         command += ["-monitor", f"unix:{self._path('monitor')},server=on,wait=off"]
+        if rtc:
+            command += ["-rtc", f"base={rtc}"]
         with (self.folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <future>
 #include <sluice/testing.hpp>
 
 #include "plugins/settings_table.hpp"
@@ -97,10 +98,11 @@ TEST(File, AnswersRetryWhileItCannotWriteAndSaysSoOnceEachWay) {
   const TemporaryFolder folder;
   const std::string path = folder.file("later/f");
   Instance out(plugin, settings(path, "each-batch"));
+  out.request_stop();  // so that it does not wait before it answers
   for (int i = 0; i < 3; ++i) {
     const auto answer = out.wait_completion(out.send(sample(i)));
     EXPECT_EQ(answer.outcome, Outcome::Retry);
-    EXPECT_EQ(answer.retry_after, std::chrono::seconds(2));
+    EXPECT_EQ(answer.retry_after, std::chrono::seconds(0));
     EXPECT_THAT(answer.text, HasSubstr("its folder does not exist"));
   }
   EXPECT_EQ(out.metric("write_errors").value, 3);
@@ -110,6 +112,16 @@ TEST(File, AnswersRetryWhileItCannotWriteAndSaysSoOnceEachWay) {
   std::vector<std::string> lines;
   for (const auto& one : out.log()) lines.push_back(one.text);
   EXPECT_THAT(lines, ElementsAre(HasSubstr("its folder does not exist"), HasSubstr("can be written again")));
+}
+
+TEST(File, HoldsABatchThatCannotBeWrittenSoThatOthersStayBehindItButEndsAtOnce) {
+  const TemporaryFolder folder;
+  Instance out(plugin, settings(folder.file("later/f"), "1s"));
+  auto sent = std::async(std::launch::async, [&] { return out.send(sample(1)); });
+  out.wait_log("its folder does not exist");
+  EXPECT_TRUE(out.completions().empty());
+  out.request_stop();
+  EXPECT_EQ(out.wait_completion(sent.get()).outcome, Outcome::Retry);
 }
 
 TEST(File, RefusesAPathThatIsNotAbsoluteOrNamesAFolder) {

@@ -53,6 +53,17 @@ TEST(Pace, WhatIsNextIsDueWhenItsTimeHasComeAndNotBefore) {
   }
 }
 
+TEST(Pace, FastOnesAreLookedForTogether) {
+  Pace slow(999, start);
+  slow.taken(slow.due(start));
+  EXPECT_EQ(slow.next_look_ns(start), slow.next_ns());
+  EXPECT_EQ(slow.next_look_ns(start + second), start + second);
+  Pace fast(1000, start);
+  fast.taken(fast.due(start));
+  EXPECT_EQ(fast.next_look_ns(start), start + second / 100);
+  EXPECT_EQ(fast.due(start + second / 100), 10u);
+}
+
 TEST(Pace, WhatWasNotTakenStaysDue) {
   Pace pace(100, start);
   EXPECT_EQ(pace.due(start + second / 10), 11u);

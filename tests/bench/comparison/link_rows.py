@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the link brings: draining a queue, alone and with a subscriber, and how late a live message comes."""
+
+import json
+import shutil
+import signal
+
+from measurement import Line, Measurement, stored
+from parties import (IDLE, TOPIC, Agent, Broker, Failed, Subscriber, free_port, publish_bare, simulator, wait_until)
+
+WINDOWS = (20, 50, 100, 200, 1000)
+BRIDGE_WINDOWS = (20, 100, 1000)
+best = {}  # the windows at which the others are quickest on this machine
+
+
+def best_window(bench, port):
+    """Of the bare library: tried once, each window twice."""
+    count = bench.dose(200_000, 5_000)
+    if "bare" not in best:
+        best["bare"] = max(WINDOWS, key=lambda window: max(
+            publish_bare(bench.build, port, "flood", count, window)["rate"] for _ in range(2)))
+    return best["bare"]
+
+
+def draining(bench):
+    folder = bench.stored_queue(bench.messages)
+    with Broker(bench.new_folder()) as broker:
+        window = best_window(bench, broker.port)
+        ours = bench.drain(folder, broker.port, bench.messages)
+        theirs = publish_bare(bench.build, broker.port, "flood", bench.messages, window)["rate"]
+    shutil.rmtree(folder)
+    return {"draining": (ours, theirs)}
+
+
+def rate_seen(report):
+    return report["received"] / (1e-9 * (report["last_ns"] - report["first_ns"]))
+
+
+def bridge_rate(bench, count, window):
+    """A mosquitto with `count` messages queued for its bridge, from the first to the last that a subscriber gets."""
+    port = free_port()
+    bridge = (f"connection up\naddress 127.0.0.1:{port}\ntopic # out 1\ncleansession false\nrestart_timeout 1\n"
+              "bridge_protocol_version mqttv50\nnotifications false\ntry_private false\n")
+    with Broker(bench.new_folder(), bridge.replace("connection", f"max_inflight_messages {window}\nconnection", 1)) as queue:
+        publish_bare(bench.build, queue.port, "flood", count, 100)
+        queue.send(signal.SIGSTOP)  # so that the subscriber is there first
+        with Broker(bench.new_folder(), port=port), Subscriber(bench.build, bench.new_folder(), port, count) as subscriber:
+            queue.send(signal.SIGCONT)
+            return rate_seen(subscriber.result())
+
+
+def best_bridge_window(bench):
+    count = bench.dose(100_000, 2_000)
+    if "bridge" not in best:
+        best["bridge"] = max(BRIDGE_WINDOWS, key=lambda window: bridge_rate(bench, count, window))
+    return best["bridge"]
+
+
+def subscribed(bench):
+    folder = bench.stored_queue(bench.messages)
+    window = best_bridge_window(bench)
+    with Broker(bench.new_folder()) as broker:
+        with Subscriber(bench.build, bench.new_folder(), broker.port, bench.messages) as subscriber:
+            bench.drain(folder, broker.port, bench.messages)
+            ours = rate_seen(subscriber.result())
+    shutil.rmtree(folder)
+    return {"subscribed": (ours, bridge_rate(bench, bench.messages, window))}
+
+
+def lost_by_agent(bench, count):
+    folder = bench.new_folder()
+    with Agent(bench.build, folder, free_port(), simulator(count), "strict") as agent:
+        wait_until(lambda: stored(agent, count), 60, "the messages are stored")
+        agent.stop(signal.SIGKILL)
+    with Broker(bench.new_folder()) as broker, Subscriber(bench.build, bench.new_folder(), broker.port, count, idle=5) as seen:
+        with Agent(bench.build, folder, broker.port, IDLE):
+            return count - seen.result()["received"] + seen.result()["duplicates"]
+
+
+def lost_by_bridge(bench, count):
+    port = free_port()
+    bridge = (f"connection up\naddress 127.0.0.1:{port}\ntopic # out 1\ncleansession false\nrestart_timeout 1\n"
+              "bridge_protocol_version mqttv50\nnotifications false\ntry_private false\n")
+    folder = bench.new_folder()
+    with Broker(folder, bridge, persistent=True) as queue:
+        publish_bare(bench.build, queue.port, "flood", count, 100)
+        queue.stop(signal.SIGKILL)
+    with Broker(bench.new_folder(), port=port), Subscriber(bench.build, bench.new_folder(), port, count, idle=5) as seen:
+        with Broker(folder, bridge, persistent=True):
+            seen.process.wait(60)
+            return json.loads(seen.log.read_text().splitlines()[-1])["missing"]
+
+
+def killed(bench):
+    """kill -9 of the one that stores: how many of its messages never come. The bridge persists every 30 minutes."""
+    count = bench.dose(10_000, 1_000)
+    ours = lost_by_agent(bench, count)
+    if ours:
+        raise Failed(f"{ours} messages are lost by kill -9")
+    return {"killed": (ours, lost_by_bridge(bench, count))}
+
+
+def latencies(bench, port, count, publish):
+    with Subscriber(bench.build, bench.new_folder(), port, count) as subscriber:
+        publish()
+        return subscriber.result()
+
+
+def latency_of_agent(bench, port, count, durability):
+    with Subscriber(bench.build, bench.new_folder(), port, count) as subscriber:
+        with Agent(bench.build, bench.new_folder(), port, simulator(count, 500), durability):
+            return subscriber.result()
+
+
+def latency(bench):
+    count = bench.dose(10_000, 500)
+    with Broker(bench.new_folder()) as broker:
+        strict = latency_of_agent(bench, broker.port, count, "strict")
+        bare = latencies(bench, broker.port, count, lambda: publish_bare(bench.build, broker.port, "paced", count, 500))
+        balanced = latency_of_agent(bench, broker.port, count, "balanced")
+    return {f"{name}-{part}": (report[f"{part}_us"], bare[f"{part}_us"])
+            for name, report in (("strict", strict), ("balanced", balanced)) for part in ("p50", "p99")}
+
+
+def live_first(bench):
+    """Live messages on a topic of their own, while a million drains."""
+    count = bench.dose(3_000, 500)
+    topic = "plant/line1/machine8/values"
+    live = simulator(count, 500, topic, "live")
+    more = 'order = "live-first"'
+    figures = []
+    with Broker(bench.new_folder()) as broker:
+        for folder in (bench.new_folder(), bench.stored_queue(bench.messages)):
+            with Subscriber(bench.build, bench.new_folder(), broker.port, count, topic) as subscriber:
+                with Agent(bench.build, folder, broker.port, live, more=more) as agent:
+                    if agent.says_not_yet():
+                        return {}
+                    figures.append(subscriber.result()["p99_us"])
+            shutil.rmtree(folder)
+    return {"live-first": (figures[1], figures[0])}
+
+
+MEASUREMENTS = (
+    Measurement("draining", (
+        Line("draining", "draining / bare library",
+             "draining 1M, CONNACK to last PUBACK, no subscriber, against the bare library at its best window",
+             "messages/s", True, 0.9),), draining),
+    Measurement("subscribed", (
+        Line("subscribed", "draining, a subscriber / mosquitto bridge",
+             "the same with one QoS 1 subscriber, against a mosquitto bridge at its best window",
+             "messages/s", True, 1.0),), subscribed),
+    Measurement("killed", (
+        Line("killed", "lost at kill -9",
+             "lost of 10,000 stored at kill -9, beside a mosquitto bridge with persistence", "messages", False, 0, "ours"),),
+        killed),
+    Measurement("latency", tuple(
+        Line(f"{level}-{part}", f"live {part}, {level} / bare library",
+             f"live latency at 500/s, emit to subscriber, {part}, `{level}`, against the bare library",
+             "us", False, aim)
+        for level in ("strict", "balanced") for part, aim in (("p50", 1.3), ("p99", 1.5))), latency),
+    Measurement("live-first", (
+        Line("live-first", "live p99 while draining / without",
+             "live p99 at 500/s while 1M drain, `live-first`, against no backlog", "us", False, 2.0),), live_first),
+)
