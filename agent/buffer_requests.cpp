@@ -74,14 +74,14 @@ ordered_json describe(const std::string& id, const Delivery& delivery, bool pack
   return document;
 }
 
+ordered_json timestamp(const std::optional<std::int64_t>& wall_ns) {
+  return wall_ns ? ordered_json(encode::rfc3339(*wall_ns)) : ordered_json(nullptr);
+}
+
 void put_unreadable(ordered_json& document, std::string_view bytes) {
   std::string base64;
   append_base64(base64, bytes);
   document["unreadable"] = std::move(base64);
-}
-
-ordered_json timestamp(const std::optional<std::int64_t>& wall_ns) {
-  return wall_ns ? ordered_json(encode::rfc3339(*wall_ns)) : ordered_json(nullptr);
 }
 
 std::size_t limit_of(const ordered_json& request) {

@@ -96,7 +96,6 @@ int verify(const BufferArguments& arguments, QueueAccess& queue) {
     for (const auto& [name, verified] : answer["queues"].items()) {
       std::cout << name << ": ";
       print_ledger(verified["ledger"]);
-      std::cout << name << ": ";
       print_letters(verified["letters"]);
     }
     for (const auto& segment : answer["segments"]) {
@@ -165,19 +164,23 @@ void add_buffer(CLI::App& program, int& exit_code) {
       one_queue);
   add_dead(export_command);
 
-  CLI::App* import_command = add(
-      "import",
-      "Appends exported messages to the queue. The whole file is checked first: with a bad line nothing is "
-      "imported, and the exit code is 65. Then each line is a new message with a new id and the topic, "
-      "payload, time of "
-      "measurement, QoS, retain, expiry, format and priority that it had; max_age counts from the import. "
-      "They "
-      "are committed when the command says so. Nothing is dropped for them: where the queue is full, the "
-      "running "
-      "agent is waited for; with a stopped one the import ends. Lines of `export --dead` are tried again. An "
-      "import "
-      "that was cut can be repeated: what was committed before is sent twice then, under another id.",
-      import_lines, Access::create);
+  CLI::App* import_command = add_queue(
+      add("import",
+          "Appends exported messages to the queue. The whole file is checked first: with a bad line nothing "
+          "is "
+          "imported, and the exit code is 65. Then each line is a new message with a new id and the topic, "
+          "payload, time of "
+          "measurement, QoS, retain, expiry, format and priority that it had; max_age counts from the "
+          "import. "
+          "They "
+          "are committed when the command says so. Nothing is dropped for them: where the queue is full, the "
+          "running "
+          "agent is waited for; with a stopped one the import ends. Lines of `export --dead` are tried "
+          "again. An "
+          "import "
+          "that was cut can be repeated: what was committed before is sent twice then, under another id.",
+          import_lines, Access::create),
+      one_queue);
   import_command
       ->add_option("FILE", arguments->lines, "Lines of `sluice buffer export`; - for standard input")
       ->required();
@@ -199,20 +202,23 @@ void add_buffer(CLI::App& program, int& exit_code) {
     add_queue(command, one_queue);
     add_json(command);
   };
-  CLI::App* drop_command =
+  CLI::App* drop_command = add_queue(
       add("drop", "Drops messages that wait, counted as dropped by the user. Exit code 65 for an unknown ID.",
-          drop);
+          drop),
+      one_queue);
   add_dead(drop_command);
   add_selection(drop_command);
 
-  CLI::App* retry_command = add(
-      "retry",
-      "Puts dead letters back into the queue, as new messages with new ids. A letter goes when its message "
-      "is "
-      "committed: a crash costs a duplicate, never a loss. An expiry counts from the measurement still. Exit "
-      "code 65 for an unknown ID, and for a letter "
-      "whose bytes cannot be read: it stays.",
-      retry, Access::append);
+  CLI::App* retry_command = add_queue(add("retry",
+                                          "Puts dead letters back into the queue, as new messages with new "
+                                          "ids. A letter goes when its message "
+                                          "is "
+                                          "committed: a crash costs a duplicate, never a loss. An expiry "
+                                          "counts from the measurement still. Exit "
+                                          "code 65 for an unknown ID, and for a letter "
+                                          "whose bytes cannot be read: it stays.",
+                                          retry, Access::append),
+                                      one_queue);
   add_selection(retry_command);
 
   CLI::App* verify_command = add("verify",

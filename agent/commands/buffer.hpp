@@ -13,7 +13,7 @@ namespace sluice::commands {
 
 struct BufferArguments {
   std::filesystem::path file;
-  std::string queue;
+  std::string queue;  ///< empty: what the command means without it
   bool json = false;
   std::uint64_t limit = 20;
   bool dead = false;

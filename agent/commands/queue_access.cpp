@@ -57,9 +57,12 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
     }
   }
   const std::filesystem::path folder = agent.state_dir / "queue";
-  std::set<std::string> names;
-  if (access == Access::create) {
-    for (const queue::Options& options : configured) names.insert(options.name);
+  std::vector<std::string> names;
+  if (std::filesystem::exists(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_directory() && entry.path().filename() != all.front().name)
+        names.push_back(entry.path().filename());
+    }
   }
   if (access != Access::create || std::filesystem::exists(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -97,9 +100,7 @@ struct QueueAccess::Files {
 };
 
 QueueAccess::QueueAccess(Whereabouts agent, std::string queue, Access access)
-    : agent_(std::move(agent)),
-      queue_(queue.empty() && access != Access::inspect ? queue::Options().name : std::move(queue)),
-      access_(access) {}
+    : agent_(std::move(agent)), queue_(std::move(queue)), access_(access) {}
 QueueAccess::~QueueAccess() = default;
 
 nlohmann::ordered_json QueueAccess::ask(nlohmann::ordered_json request) {
@@ -135,10 +136,13 @@ void QueueAccess::open_files() {
                              agent_.sockets.front().string());
   }
   files->storage.emplace(files->clock);
-  const queue::Use use = access_ == Access::inspect ? queue::Use::inspect : queue::Use::run;
-  for (const queue::Options& options : queue_options(agent_, queue_, access_)) {
-    files->opened.push_back(
-        std::make_unique<queue::Queue>(*files->storage, options, files->logging.part("queue"), use));
+  // What puts messages in begins a start of the queue that it is about, and of no other.
+  const bool inspects = access_ == Access::inspect;
+  const std::string wanted = queue_.empty() && !inspects ? "mqtt" : queue_;
+  for (const queue::Options& options : queue_options(agent_, wanted)) {
+    files->opened.push_back(std::make_unique<queue::Queue>(*files->storage, options,
+                                                           files->logging.part("queue"),
+                                                           inspects ? queue::Use::inspect : queue::Use::run));
     files->queues.emplace_back(options.name, files->opened.back().get());
   }
   files_ = std::move(files);

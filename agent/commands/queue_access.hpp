@@ -28,8 +28,7 @@ class NoConfiguration : public std::runtime_error {
 
 class QueueAccess {
  public:
-  /// `queue`: the one that every request is about; empty: what a request means that names none, and only the session's
-  /// where messages are to be put in.
+  /// `queue`: the one that every request is about; empty: what a request means that names none.
   QueueAccess(Whereabouts agent, std::string queue, Access access);
   ~QueueAccess();
 

@@ -112,6 +112,7 @@ Lane lane_in(std::string_view id) {
 
 void DeadLetters::load() {
   counts_ = {};
+  by_lane_ = {};
   bytes_ = 0;
   by_lane_ = {};
   if (std::filesystem::exists(file_)) {

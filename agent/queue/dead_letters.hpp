@@ -67,6 +67,7 @@ class DeadLetters {
   void keep(const LetterCounts& counts);
   void count_lanes(sqlite::Connection& connection);
   void read_mirror();
+  void count_lanes(sqlite::Connection& connection);
 
   std::filesystem::path file_;
   std::uint64_t most_bytes_;

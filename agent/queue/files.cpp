@@ -147,6 +147,7 @@ void Files::keep_reserve() {
   if (state_.values().start != 0) reserve_.keep(room_.space().free);
 }
 
+// With so many bytes of rows more, and `less` of what is there?
 bool Files::fits(Lane lane, std::uint64_t bytes, std::uint64_t less) {
   // What each drop adds to the log of the state.
   constexpr std::uint64_t state_bytes = 16 * static_cast<std::uint64_t>(sqlite::page_bytes);
@@ -159,16 +160,15 @@ bool Files::has_room(Lane lane, std::uint64_t bytes) {
 }
 
 bool Files::make_room(Lane lane, std::uint64_t bytes) {
-  const auto fits = [&](std::uint64_t less) { return this->fits(lane, bytes, less); };
-  if (fits(0)) return true;
+  if (fits(lane, bytes, 0)) return true;
   lanes_.retire_finished();
-  while (!fits(0)) {
+  while (!fits(lane, bytes, 0)) {
     if (options_.when_full == WhenFull::drop_newest) return false;
     const Limit limit = room_.limit();
     if (limit != Limit::max_bytes) {
       // Where others have filled the disk, nothing is dropped that would not make room for something.
       const std::uint64_t droppable = lanes_.droppable_bytes();
-      if (droppable == 0 || !fits(droppable)) return false;
+      if (droppable == 0 || !fits(lane, bytes, droppable)) return false;
     }
     if (!lanes_.drop_oldest(limit)) return false;
   }

@@ -59,7 +59,7 @@ class Files {
   /// Makes room, as far as the limits' policy allows, and says whether `bytes` more may be written in that lane.
   /// Where they may not: room() says which limit it was.
   bool make_room(Lane lane, std::uint64_t bytes);
-  /// Whether they may be written at once without that anything is dropped.
+  /// The same, without that anything is dropped.
   bool has_room(Lane lane, std::uint64_t bytes);
 
   std::uint64_t bytes() const;
@@ -73,6 +73,7 @@ class Files {
   void load_state();
   void load_dead_letters();
   std::uint64_t bytes_beside() const;
+  bool fits(Lane lane, std::uint64_t bytes, std::uint64_t less);
   std::array<std::unique_ptr<Store>, lane_count> make_stores();
 
   const Options& options_;

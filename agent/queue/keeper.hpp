@@ -48,7 +48,7 @@ class Keeper final : public StorageClient {
   std::vector<Stored> read(std::uint64_t after, std::size_t max);
   /// What is written at once, at most, in bytes of memory. For any thread.
   std::uint64_t transaction_bytes() const { return options_.segment_bytes() / 4; }
-  /// Whether `bytes` more may be written at once in that lane without dropping anything for their sake.
+  /// Whether `bytes` more may be written at once without dropping anything for their sake.
   bool has_room(Lane lane, std::uint64_t bytes);
   std::vector<DeadLetter> read_dead_letters(std::uint64_t after, std::size_t max);
   std::uint64_t newest_dead_letter();

@@ -71,7 +71,7 @@ void LaneKeeper::settle_dead() {
     std::vector<DeadLetters::Letter> letters;
     const std::int64_t time = storage_.clock().wall().count();
     for (const Tail::Dead& one : dead) {
-      DeadLetters::Letter letter{"", "", one.reason, time, ""};
+      DeadLetters::Letter letter{"", "", one.reason, time, "", 0};
       if (one.delivery) {
         letter.id = id_of(start_, one.sequence);
         letter.topic = one.delivery->topic();
@@ -197,8 +197,8 @@ void LaneKeeper::read_ahead() {
 void LaneKeeper::put_aside(const StoredRow& row, const std::string& reason) {
   log_.error("{}: message {} cannot be read and goes to the dead letters: {}", options_.name,
              id_of(row.start, row.sequence), reason);
-  const DeadLetters::Letter letter{id_of(row.start, row.sequence), "", reason,
-                                   storage_.clock().wall().count(), row.data};
+  const DeadLetters::Letter letter{id_of(row.start, row.sequence),  "",       reason,
+                                   storage_.clock().wall().count(), row.data, 0};
   files_.dead_letters().add({&letter, 1});
   store_.settle(row.sequence, row.sequence, Way::quarantined);
 }

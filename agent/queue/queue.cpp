@@ -269,9 +269,9 @@ void Queue::flush() {
 }
 
 std::size_t Queue::commit(std::span<Delivery> deliveries) {
-  // Each of one lane and within one transaction: what a second one needs is not known before the first.
-  const std::uint64_t most_bytes = std::min<std::uint64_t>(tails_[index_of(Lane::normal)]->read_ahead_bytes(),
-                                                           keeper_->transaction_bytes() / 2);
+  // Each within one transaction: what the second one of a portion needs is not known before the first.
+  std::uint64_t most_bytes = keeper_->transaction_bytes() / 2;
+  for (const auto& tail : tails_) most_bytes = std::min<std::uint64_t>(most_bytes, tail->read_ahead_bytes());
   std::uint64_t portion_bytes = most_bytes;
   std::size_t done = 0;
   while (done < deliveries.size()) {
@@ -304,7 +304,9 @@ bool Queue::commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint6
   bool room = false;
   storage_.execute([&] {
     keeper_->flush();
-    room = keeper_->has_room(lane, bytes);
+    room = std::all_of(deliveries.begin(), deliveries.end(), [&](const Delivery& delivery) {
+      return keeper_->has_room(lane_of(delivery.options), bytes);
+    });
   });
   if (!room) return false;
   auto promise = std::make_shared<std::promise<void>>();

@@ -24,6 +24,8 @@ bool lock_file(int fd, const std::filesystem::path& path) {
 std::optional<StateLock> StateLock::try_lock(const std::filesystem::path& state_dir) {
   const std::filesystem::path path = state_dir / "lock";
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, read_write_by_group));
+  // On a disk that is read-only for now the lock of the run before serves as well.
+  if (!file && errno == EROFS) file = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw std::system_error(errno, std::generic_category(), "open " + path.string());
   if (!lock_file(file.get(), path)) return std::nullopt;
   return StateLock(std::move(file));

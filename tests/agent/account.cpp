@@ -2,7 +2,6 @@
 #include "agent/account.hpp"
 
 #include <algorithm>
-#include <iostream>
 #include <sstream>
 #include <stdexcept>
 
@@ -76,11 +75,15 @@ Account::Balance Account::balance() {
       balance.committed > balance.delivered ? balance.committed - balance.delivered : 0;
   const std::uint64_t most = std::max({missing, broken, fewer});
   balance.lost = most > balance.counted_away ? most - balance.counted_away : 0;
-  std::cout << "committed " << balance.committed << ", delivered " << balance.delivered << ", duplicated "
-            << balance.duplicated << ", counted away " << balance.counted_away << ", lost " << balance.lost
-            << " (" << balance.promised << " promised one by one, " << kept_.size()
-            << " found in a queue after a kill)\n";
+  balance.found = kept_.size();
   return balance;
+}
+
+std::ostream& operator<<(std::ostream& out, const Account::Balance& balance) {
+  return out << "committed " << balance.committed << ", delivered " << balance.delivered << ", duplicated "
+             << balance.duplicated << ", counted away " << balance.counted_away << ", lost " << balance.lost
+             << " (" << balance.promised << " promised one by one, " << balance.found
+             << " found in a queue after a kill)";
 }
 
 }  // namespace sluice::test

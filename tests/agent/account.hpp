@@ -32,8 +32,9 @@ class Account {
     std::uint64_t counted_away = 0;
     std::uint64_t lost = 0;
     std::uint64_t promised = 0;  ///< of those that are reported one by one
+    std::uint64_t found = 0;     ///< in the queue, after a kill
   };
-  /// Of an agent whose queue has been drained. Prints it.
+  /// Of an agent whose queue has been drained.
   Balance balance();
 
  private:
@@ -45,5 +46,7 @@ class Account {
   std::set<std::string> kept_;  // ids found in the queue
   std::uint64_t committed_ = 0;
 };
+
+std::ostream& operator<<(std::ostream& out, const Account::Balance& balance);
 
 }  // namespace sluice::test

@@ -93,6 +93,7 @@ TEST_P(Kill, AtAnyMomentLosesNothing) {
   // It goes through a broker: what the agent knows as delivered may still be on its way.
   Account::Balance balance;
   EXPECT_TRUE(wait_until([&] { return (balance = account_.balance()).lost == 0; })) << agent_.log();
+  std::cout << balance << '\n';
   EXPECT_GT(balance.promised, 0U);
   EXPECT_EQ(balance.counted_away, 0U);
 }

@@ -1,81 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real file systems that are full, read-only, or gone: nothing committed is lost, draining goes on, and everything recovers
 // by itself. Needs root, for mounts of its own; ext4 needs a loop device, too.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <set>
 
-#include "base/file_descriptor.hpp"
 #include "queue/fixture.hpp"
+#include "support/small_disk.hpp"
 
 namespace sluice::queue {
 namespace {
 
 namespace fs = std::filesystem;
+using sluice::test::SmallDisk;
 using std::chrono::minutes;
-
-constexpr std::uint64_t disk_bytes = 24 << 20;
-
-// A small disk, seen by this process only, for as long as it lives.
-class SmallDisk {
- public:
-  explicit SmallDisk(const std::string& type) {
-    static const bool apart =
-        unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-    if (!apart) return;
-    fs::create_directory(path_);
-    if (type == "tmpfs") {
-      mounted_ =
-          mount("none", path_.c_str(), "tmpfs", 0, ("size=" + std::to_string(disk_bytes)).c_str()) == 0;
-      return;
-    }
-    const std::string image = (directory_.path() / "image").string();
-    std::ofstream(image).close();
-    fs::resize_file(image, disk_bytes);
-    mounted_ = run("mkfs.ext4 -q -m 0 " + image) && run("mount -o loop " + image + " " + path_.string());
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-  const fs::path& path() const { return path_; }
-
-  // Somebody else takes all there is, but `less`.
-  void fill(std::uint64_t less = 0) {
-    const FileDescriptor file(open(filler().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    const std::string block(4096, 'x');
-    while (write(file.get(), block.data(), block.size()) > 0) {
-    }
-    if (less > 0) fs::resize_file(filler(), fs::file_size(filler()) - less);
-  }
-  void free() { fs::remove(filler()); }
-  bool remount(bool read_only) {
-    return run("mount -o remount," + std::string(read_only ? "ro " : "rw ") + path_.string());
-  }
-
- private:
-  static bool run(const std::string& command) {
-    return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-  }
-  fs::path filler() const { return path_ / "filler"; }
-
-  TemporaryDirectory directory_;
-  fs::path path_ = directory_.path() / "disk";
-  bool mounted_ = false;
-};
 
 class FullDiskTest : public QueueTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
     if (!disk.mounted()) {
-      GTEST_SKIP() << GetParam() << " cannot be mounted here: that needs root, and a loop device for ext4";
+      GTEST_SKIP() << disk.why_not();
     }
     close();
     space = space_at;
@@ -116,7 +60,8 @@ class FullDiskTest : public QueueTest, public testing::WithParamInterface<const 
     }
   }
 
-  SmallDisk disk{GetParam()};
+  static constexpr std::uint64_t disk_bytes = 24 << 20;
+  SmallDisk disk{GetParam(), disk_bytes};
 };
 
 TEST_P(FullDiskTest, FilledByTheQueueItselfDropsTheOldest) {

@@ -367,9 +367,14 @@ class Image {
     }
     tally_.counted += std::min(missing, counted);
     if (life_.options().sync == Sync::full && missing > counted) {
-      problem(std::to_string(missing - counted) + " are lost, such as " + std::to_string(missing_.back()) +
-              (life_.messages().at(missing_.back()).dead ? " (a dead letter)" : "") + "; committed " +
-              std::to_string(ledger.counts.committed) + ", stored " + std::to_string(stored_.size()));
+      const std::uint64_t number = missing_.back();
+      const Known& known = life_.messages().at(number);
+      problem(std::to_string(missing - counted) + " are lost, such as " + std::to_string(number) +
+              (known.dead ? ", a dead letter" : "") + ", offered at " + std::to_string(known.offered) +
+              ", promised at " + std::to_string(known.promised) + ", gone at " + std::to_string(known.gone) +
+              ", cut at " + std::to_string(position_) + " of " + std::to_string(life_.operations().size()) +
+              "; stored " + std::to_string(stored_.size()) + " up to " +
+              (stored_.empty() ? "none" : std::to_string(*stored_.rbegin())));
     }
   }
 

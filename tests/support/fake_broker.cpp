@@ -13,7 +13,8 @@ namespace sluice::test {
 
 using nlohmann::json;
 
-FakeBroker::FakeBroker(const std::string& script_text) : port_(free_port()) {
+FakeBroker::FakeBroker(const std::string& script_text, std::uint16_t port)
+    : port_(port == 0 ? free_port() : port) {
   process_ = std::make_unique<Process>(script("fake_broker.py", {std::to_string(port_), script_text}));
   const auto listening = [this] { return process_->output().find("listening\n") != std::string::npos; };
   wait_until([&] { return listening() || !process_->running(); });
@@ -21,6 +22,10 @@ FakeBroker::FakeBroker(const std::string& script_text) : port_(free_port()) {
 }
 
 FakeBroker::~FakeBroker() = default;
+
+void FakeBroker::kill() {
+  process_->kill();
+}
 
 std::string FakeBroker::url() const {
   return "mqtt://127.0.0.1:" + std::to_string(port_);

@@ -17,9 +17,11 @@ namespace sluice::test {
 class FakeBroker {
  public:
   /// `script`: a JSON list with an object for each connection; the last one serves all further connections.
-  /// Throws std::runtime_error.
-  explicit FakeBroker(const std::string& script);
+  /// `port`: of one that is gone, whose place it takes; 0: one of its own. Throws std::runtime_error.
+  explicit FakeBroker(const std::string& script, std::uint16_t port = 0);
   ~FakeBroker();
+  /// SIGKILL; what it has received until then can still be asked for.
+  void kill();
 
   std::uint16_t port() const { return port_; }
   /// "mqtt://127.0.0.1:PORT"

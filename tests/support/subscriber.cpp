@@ -53,6 +53,7 @@ Subscriber::Subscriber(std::uint16_t port, SubscriberOptions options) {
                       {"persistent_id", options.persistent_id},
                       {"username", options.username},
                       {"password", options.password},
+                      {"version", options.version},
                       {"file", directory_.file("messages")}};
   process_ = std::make_unique<Process>(script("subscriber.py", {settings.dump()}));
   const bool ready = wait_until([this] { return connections() > 0 || !process_->running(); });

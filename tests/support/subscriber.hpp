@@ -37,6 +37,7 @@ struct SubscriberOptions {
   std::string persistent_id;
   std::string username;
   std::string password;
+  std::string version = "5";  ///< or "3.1.1"
 };
 
 /// For one filter, otherwise as usual.

@@ -2,6 +2,7 @@
 """Measures rows in alternating runs and prints their table: see run.sh."""
 
 import argparse
+import json
 import os
 import pathlib
 import sys
@@ -25,7 +26,8 @@ def arguments():
     parser.add_argument("--runs", type=int, help="alternating runs (5; with --small 1)")
     parser.add_argument("--small", action="store_true", help="small doses: minutes, and figures that say little")
     parser.add_argument("--picture", type=pathlib.Path, help="also draw the figures into this SVG file")
-    parsed = parser.parse_args()
+    parser.add_argument("--figures", type=pathlib.Path, help="keep the figures in this JSON file, and draw those of other rows with them")
+    parsed = parser.parse_intermixed_args()
     unknown = [name for name in parsed.rows if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"{unknown[0]}: not a row; there are " + ", ".join(ORDER))
@@ -47,7 +49,7 @@ def main():
     chosen = arguments()
     names = [name for name in ORDER if name in chosen.rows or not chosen.rows]
     runs = chosen.runs or (1 if chosen.small else 5)
-    drawn = []
+    kept = json.loads(chosen.figures.read_text()) if chosen.figures and chosen.figures.exists() else {}
     failed = False
     print(table.HEAD)
     for name in names:
@@ -61,9 +63,12 @@ def main():
                 continue
         for line in MEASUREMENTS[name].lines:
             print(table.row(line, figures[line.key], f"tests/bench/run.sh build/release {name}"), flush=True)
-            drawn.append((line, figures[line.key]))
+        kept |= figures
+    if chosen.figures:
+        chosen.figures.write_text(json.dumps(kept, indent=1))
     if chosen.picture:
-        chosen.picture.write_text(picture.draw(drawn))
+        lines = [line for name in ORDER for line in MEASUREMENTS[name].lines]
+        chosen.picture.write_text(picture.draw([(line, kept.get(line.key)) for line in lines]))
     return failed
 
 

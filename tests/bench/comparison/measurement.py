@@ -69,12 +69,14 @@ class Bench:
             self.fill(self.filled[count], count)
         folder = self.new_folder()
         subprocess.run(["cp", "-a", self.filled[count] / "state", folder], check=True)
+        subprocess.run(["sync", "--file-system", folder], check=True)  # or the first commit would write the copy out
         return folder
 
     def drain(self, folder, port, count, then=lambda agent: None):
         """Starts the agent there; messages a second from CONNACK to when the last of `count` is acknowledged."""
         with Agent(self.build, folder, port, IDLE) as agent:
             rate = 0.0
+            seen, seen_at = 0, time.monotonic()
             while True:
                 before = time.time_ns()
                 status = agent.status()
@@ -85,6 +87,10 @@ class Bench:
                     rate = acknowledged / (1e-9 * (now - nanoseconds(status["session"]["since"])))
                 if acknowledged >= count:
                     break
+                if acknowledged > seen:
+                    seen, seen_at = acknowledged, time.monotonic()
+                if time.monotonic() - seen_at > 60:
+                    raise Failed(f"{count - seen} of {count} messages are not acknowledged, and nothing moves")
                 time.sleep(0.02)
             then(agent)
         return rate

@@ -115,12 +115,12 @@ IDLE = '[[input]]\nplugin = "simulator"\nname = "sim"\nenabled = false\n'
 class Agent(Process):
     """`sluice run` in `folder`, whose queue stays there. READY has come when the constructor returns."""
 
-    def __init__(self, build, folder, port, inputs, durability="balanced", more="", extra=""):
+    def __init__(self, build, folder, port, inputs, durability="balanced", more=""):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "sluice.toml").write_text(
             f'[agent]\nid = "bench"\nstate_dir = "{folder}/state"\ncontrol_socket = "{folder}/control"\n'
             f'plugin_dirs = ["{build}/plugins"]\n[mqtt]\nbrokers = ["mqtt://127.0.0.1:{port}"]\nstatus_topic = ""\n'
-            f'reconnect_max = "1s"\n{extra}[buffer]\nmax_bytes = "8GiB"\ndurability = "{durability}"\n{more}\n{inputs}')
+            f'reconnect_max = "1s"\n[buffer]\nmax_bytes = "8GiB"\ndurability = "{durability}"\n{more}\n{inputs}')
         self.folder = folder
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify_path = folder / "notify"

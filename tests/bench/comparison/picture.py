@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures as an SVG: each line at how many times its aim it reaches, least, median and most of the runs."""
+"""The figures as an SVG: how many times its aim each line reaches, from the worst run to the best."""
 
 import html
 import math
@@ -41,7 +41,7 @@ def text(x, y, words, kind="", anchor="start"):
 
 def axis(bottom):
     parts = []
-    for times, words in ((1 / 4, "¼"), (1 / 2, "½"), (1, "aim"), (2, "2"), (4, "4"), (8, "8"), (16, "16")):
+    for times, words in ((1 / 4, "¼×"), (1 / 2, "½×"), (1, "aim"), (2, "2×"), (4, "4×"), (8, "8×"), (16, "16×")):
         x = place(times)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 14}" y2="{bottom}" class="{"aim" if times == 1 else "grid"}"/>')
         parts.append(text(x, TOP - 20, words, "quiet", "middle"))
@@ -68,8 +68,8 @@ def draw(rows):
     rows = [(line, figures) for line, figures in rows if line.aim and figures]
     bottom = TOP + ROW * len(rows)
     parts = [f'<rect width="{WIDTH}" height="{bottom + 34}" class="paper"/>',
-             text(20, 28, "Sluice beside others: how often it reaches its aim", "title"),
-             text(20, 48, "to the right of the line is better; line: least to most of the runs; hollow: missed", "quiet")]
+             text(20, 28, "Sluice beside others, by its aims", "title"),
+             text(20, 48, "times the aim: right of it is better; dot: median of the runs, hollow where it misses; line: from the worst run to the best", "quiet")]
     parts += axis(bottom)
     for i, (line, figures) in enumerate(rows):
         parts += drawn_row(line, figures, TOP + ROW * i + ROW // 2)
