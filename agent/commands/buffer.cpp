@@ -116,7 +116,7 @@ void add_buffer(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<BufferArguments>();
   CLI::App* buffer = program.add_subcommand(
       "buffer",
-      "The queues of messages that wait: for the "
+      "Looks into the queues of messages that wait: for the "
       "broker, and for outputs with durable = true. Works with the agent running, which is asked then, or "
       "stopped.");
   buffer->require_subcommand(1);
@@ -187,7 +187,6 @@ void add_buffer(CLI::App& program, int& exit_code) {
   import_command
       ->add_option("--skip", arguments->skip, "Lines to leave out, since they were committed already")
       ->type_name("N");
-  add_queue(import_command, one_queue);
   add_json(import_command);
 
   const auto add_selection = [&](CLI::App* command) {
@@ -199,7 +198,6 @@ void add_buffer(CLI::App& program, int& exit_code) {
                      "Those measured longer ago than this, such as 12h")
         ->type_name("DURATION");
     command->add_flag("--all", arguments->all, "All");
-    add_queue(command, one_queue);
     add_json(command);
   };
   CLI::App* drop_command = add_queue(

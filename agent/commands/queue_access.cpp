@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -46,8 +45,7 @@ LogOptions warnings_only() {
 
 // The one that is wanted; without it, or where it is not there, all of them: the session's first, then whatever else
 // lies there, also of outputs that are not durable any more.
-std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::string& wanted,
-                                          Access access) {
+std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::string& wanted) {
   std::vector<queue::Options> all(1);
   std::vector<queue::Options> configured;
   if (agent.configuration) {
@@ -64,12 +62,7 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
         names.push_back(entry.path().filename());
     }
   }
-  if (access != Access::create || std::filesystem::exists(folder)) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.is_directory()) names.insert(entry.path().filename());
-    }
-  }
-  names.erase(all.front().name);
+  std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     const auto known = std::find_if(configured.begin(), configured.end(),
                                     [&](const queue::Options& options) { return options.name == name; });
@@ -79,12 +72,7 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
   for (queue::Options& options : all) options.directory = folder / options.name;
   // One that cannot be opened is no reason not to look into another.
   const auto is_another = [&](const queue::Options& options) { return options.name != wanted; };
-  if (!std::all_of(all.begin(), all.end(), is_another)) {
-    std::erase_if(all, is_another);
-  } else if (access != Access::inspect) {
-    throw std::runtime_error("there is no queue \"" + wanted + "\", in the configuration nor in " +
-                             folder.string());
-  }
+  if (!std::all_of(all.begin(), all.end(), is_another)) std::erase_if(all, is_another);
   return all;
 }
 

@@ -114,7 +114,6 @@ void DeadLetters::load() {
   counts_ = {};
   by_lane_ = {};
   bytes_ = 0;
-  by_lane_ = {};
   if (std::filesystem::exists(file_)) {
     sqlite::Connection connection(file_, settings);
     counts_ = read_counts(connection);
@@ -169,7 +168,6 @@ void DeadLetters::add(std::span<const Letter> letters) {
     counts.kept = unsigned_number(connection, count_sql);
     write_counts(connection, counts);
     transaction.commit();
-    count_lanes(connection);
   }
   keep(counts);
   bytes_ = sqlite::bytes_on_disk(file_);
@@ -213,7 +211,6 @@ std::uint64_t DeadLetters::remove(std::span<const std::string> ids, Fate fate) {
     write_counts(connection, counts);
     transaction.commit();
     keep(counts);
-    count_lanes(connection);
     if (counts.kept == 0 && removed > 0) shrink(connection);
   }
   bytes_ = sqlite::bytes_on_disk(file_);

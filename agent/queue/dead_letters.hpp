@@ -65,7 +65,6 @@ class DeadLetters {
  private:
   std::uint64_t remove_excess(sqlite::Connection& connection);
   void keep(const LetterCounts& counts);
-  void count_lanes(sqlite::Connection& connection);
   void read_mirror();
   void count_lanes(sqlite::Connection& connection);
 

@@ -69,7 +69,6 @@ class Files {
   std::optional<std::int64_t> oldest_time(Lane lane);
 
  private:
-  bool fits(Lane lane, std::uint64_t bytes, std::uint64_t less);
   void load_state();
   void load_dead_letters();
   std::uint64_t bytes_beside() const;

@@ -275,15 +275,12 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
   std::uint64_t portion_bytes = most_bytes;
   std::size_t done = 0;
   while (done < deliveries.size()) {
-    const Lane lane = lane_of(deliveries[done].options);
     std::size_t count = 1;
     std::uint64_t bytes = footprint(deliveries[done]);
-    while (done + count < deliveries.size() && bytes < portion_bytes &&
-           lane_of(deliveries[done + count].options) == lane) {
+    while (done + count < deliveries.size() && bytes < portion_bytes)
       bytes += footprint(deliveries[done + count++]);
-    }
     try {
-      if (commit_portion(deliveries.subspan(done, count), lane, bytes)) {
+      if (commit_portion(deliveries.subspan(done, count), bytes)) {
         done += count;
         portion_bytes = std::min(2 * portion_bytes, most_bytes);
       } else if (done == 0 && count > 1) {
@@ -300,7 +297,7 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
 }
 
 // All of them or, where there is no room, none. What is in memory is written before, so that it takes no room there.
-bool Queue::commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes) {
+bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) {
   bool room = false;
   storage_.execute([&] {
     keeper_->flush();
