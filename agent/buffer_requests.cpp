@@ -226,12 +226,15 @@ void add_up(ordered_json& total, const ordered_json& part) {
 
 ordered_json verify(const Queues& queues) {
   ordered_json document;
-  document["ledger"] = ordered_json::object();
+  document["ledger"] = document["letters"] = ordered_json::object();
   document["segments"] = document["differences"] = ordered_json::array();
   bool balanced = true;
+  bool letters_balanced = true;
   for (const auto& [name, queue] : queues) {
     ordered_json verified = verify(*queue);
     add_up(document["ledger"], verified["ledger"]);
+    add_up(document["letters"], verified["letters"]);
+    letters_balanced = letters_balanced && verified["letters"]["balanced"].get<bool>();
     balanced = balanced && verified["ledger"]["balanced"].get<bool>();
     for (ordered_json segment : verified["segments"]) {
       segment["queue"] = name;
@@ -243,6 +246,7 @@ ordered_json verify(const Queues& queues) {
     document["queues"][name] = std::move(verified);
   }
   document["ledger"]["balanced"] = balanced;
+  document["letters"]["balanced"] = letters_balanced;
   return document;
 }
 

@@ -16,10 +16,11 @@
 //   {"command":"buffer.retry"[,SELECTION]}                 {"retried":N,"full":BOOL,"unreadable":[ID,…],"unknown":[ID,…]}
 //   A selection: "match":FILTER, "older_than_ns":N, "ids":[ID,…]: what all that are there choose; without: everything.
 //   Ids that are not there are answered as unknown.
-//   {"command":"buffer.verify"}                            {"ledger":{…},"segments":[…],"differences":[],"queues":{…}}
+//   {"command":"buffer.verify"}                            {"ledger":{…},"letters":{…},"segments":[…],"differences":[],
+//                                                          "queues":{…}}
 //   {"command":"buffer.acknowledge"}                       {"acknowledged":N}: damaged files that were not known yet
-//   Each may name a queue: "queue":NAME. Without it read, dead and drop mean the first, the others all of them, in total
-//   and by queue.
+//   Each may name a queue: "queue":NAME. Without it stat, verify and acknowledge mean all of them, in total and by queue,
+//   the others the first.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

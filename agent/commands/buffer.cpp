@@ -96,6 +96,7 @@ int verify(const BufferArguments& arguments, QueueAccess& queue) {
     for (const auto& [name, verified] : answer["queues"].items()) {
       std::cout << name << ": ";
       print_ledger(verified["ledger"]);
+      std::cout << name << ": ";
       print_letters(verified["letters"]);
     }
     for (const auto& segment : answer["segments"]) {

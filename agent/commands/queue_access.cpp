@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -45,7 +46,8 @@ LogOptions warnings_only() {
 
 // The one that is wanted; without it, or where it is not there, all of them: the session's first, then whatever else
 // lies there, also of outputs that are not durable any more.
-std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::string& wanted) {
+std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::string& wanted,
+                                          Access access) {
   std::vector<queue::Options> all(1);
   std::vector<queue::Options> configured;
   if (agent.configuration) {
@@ -55,14 +57,16 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
     }
   }
   const std::filesystem::path folder = agent.state_dir / "queue";
-  std::vector<std::string> names;
+  std::set<std::string> names;
+  if (access == Access::create) {
+    for (const queue::Options& options : configured) names.insert(options.name);
+  }
   if (std::filesystem::exists(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.is_directory() && entry.path().filename() != all.front().name)
-        names.push_back(entry.path().filename());
+      if (entry.is_directory()) names.insert(entry.path().filename());
     }
   }
-  std::sort(names.begin(), names.end());
+  names.erase(all.front().name);
   for (const std::string& name : names) {
     const auto known = std::find_if(configured.begin(), configured.end(),
                                     [&](const queue::Options& options) { return options.name == name; });
@@ -72,7 +76,12 @@ std::vector<queue::Options> queue_options(const Whereabouts& agent, const std::s
   for (queue::Options& options : all) options.directory = folder / options.name;
   // One that cannot be opened is no reason not to look into another.
   const auto is_another = [&](const queue::Options& options) { return options.name != wanted; };
-  if (!std::all_of(all.begin(), all.end(), is_another)) std::erase_if(all, is_another);
+  if (!std::all_of(all.begin(), all.end(), is_another)) {
+    std::erase_if(all, is_another);
+  } else if (access != Access::inspect) {
+    throw std::runtime_error("there is no queue \"" + wanted + "\", in the configuration nor in " +
+                             folder.string());
+  }
   return all;
 }
 
@@ -127,7 +136,7 @@ void QueueAccess::open_files() {
   // What puts messages in begins a start of the queue that it is about, and of no other.
   const bool inspects = access_ == Access::inspect;
   const std::string wanted = queue_.empty() && !inspects ? "mqtt" : queue_;
-  for (const queue::Options& options : queue_options(agent_, wanted)) {
+  for (const queue::Options& options : queue_options(agent_, wanted, access_)) {
     files->opened.push_back(std::make_unique<queue::Queue>(*files->storage, options,
                                                            files->logging.part("queue"),
                                                            inspects ? queue::Use::inspect : queue::Use::run));

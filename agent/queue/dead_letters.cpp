@@ -168,6 +168,7 @@ void DeadLetters::add(std::span<const Letter> letters) {
     counts.kept = unsigned_number(connection, count_sql);
     write_counts(connection, counts);
     transaction.commit();
+    count_lanes(connection);
   }
   keep(counts);
   bytes_ = sqlite::bytes_on_disk(file_);
@@ -211,6 +212,7 @@ std::uint64_t DeadLetters::remove(std::span<const std::string> ids, Fate fate) {
     write_counts(connection, counts);
     transaction.commit();
     keep(counts);
+    count_lanes(connection);
     if (counts.kept == 0 && removed > 0) shrink(connection);
   }
   bytes_ = sqlite::bytes_on_disk(file_);

@@ -269,18 +269,21 @@ void Queue::flush() {
 }
 
 std::size_t Queue::commit(std::span<Delivery> deliveries) {
-  // Each within one transaction: what the second one of a portion needs is not known before the first.
-  std::uint64_t most_bytes = keeper_->transaction_bytes() / 2;
-  for (const auto& tail : tails_) most_bytes = std::min<std::uint64_t>(most_bytes, tail->read_ahead_bytes());
+  // Each of one lane and within one transaction: what a second one needs is not known before the first.
+  const std::uint64_t most_bytes = std::min<std::uint64_t>(tails_[index_of(Lane::normal)]->read_ahead_bytes(),
+                                                           keeper_->transaction_bytes() / 2);
   std::uint64_t portion_bytes = most_bytes;
   std::size_t done = 0;
   while (done < deliveries.size()) {
+    const Lane lane = lane_of(deliveries[done].options);
     std::size_t count = 1;
     std::uint64_t bytes = footprint(deliveries[done]);
-    while (done + count < deliveries.size() && bytes < portion_bytes)
+    while (done + count < deliveries.size() && bytes < portion_bytes &&
+           lane_of(deliveries[done + count].options) == lane) {
       bytes += footprint(deliveries[done + count++]);
+    }
     try {
-      if (commit_portion(deliveries.subspan(done, count), bytes)) {
+      if (commit_portion(deliveries.subspan(done, count), lane, bytes)) {
         done += count;
         portion_bytes = std::min(2 * portion_bytes, most_bytes);
       } else if (done == 0 && count > 1) {
@@ -297,13 +300,11 @@ std::size_t Queue::commit(std::span<Delivery> deliveries) {
 }
 
 // All of them or, where there is no room, none. What is in memory is written before, so that it takes no room there.
-bool Queue::commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes) {
+bool Queue::commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes) {
   bool room = false;
   storage_.execute([&] {
     keeper_->flush();
-    room = std::all_of(deliveries.begin(), deliveries.end(), [&](const Delivery& delivery) {
-      return keeper_->has_room(lane_of(delivery.options), bytes);
-    });
+    room = keeper_->has_room(lane, bytes);
   });
   if (!room) return false;
   auto promise = std::make_shared<std::promise<void>>();

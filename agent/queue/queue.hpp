@@ -149,7 +149,7 @@ class Queue {
   void ready() const;
   void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
-  bool commit_portion(std::span<Delivery> deliveries, std::uint64_t bytes);
+  bool commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes);
   void for_dead_letters(const std::function<bool(std::vector<DeadLetter>&&)>& portion);
 
   Storage& storage_;

@@ -295,6 +295,23 @@ TEST_F(DurableOutputs, WhatThePluginRefusesIsAmongTheDeadLettersOfItsQueue) {
   check();
   EXPECT_EQ(agent_.document({"buffer", "drop", "--queue", "archive", "--all"})["dropped"], 0);
   EXPECT_EQ(agent_.buffer()["messages"], count) << "of mqtt nothing was dropped";
+
+  // To a replacement on which nothing has ever run, and back into the queue here.
+  AgentProcess replacement(with_plugins(configuration(output + routed("\"archive\"")), folder));
+  replacement.directory().write("letters",
+                                agent_.command({"buffer", "export", "--queue", "archive", "--dead"}).output);
+  const std::string letters = replacement.directory().file("letters");
+  EXPECT_EQ(replacement.command({"buffer", "import", letters, "--queue", "nobody"}).status, 70);
+  EXPECT_EQ(replacement.document({"buffer", "import", letters, "--queue", "archive"})["imported"], count);
+  EXPECT_EQ(replacement.command({"buffer", "import", letters}).status, 0) << "into that of mqtt";
+  EXPECT_EQ(replacement.buffer()["queues"]["archive"]["messages"], count);
+  EXPECT_EQ(replacement.buffer()["queues"]["mqtt"]["messages"], count);
+  EXPECT_EQ(agent_.document({"buffer", "retry", "--all"})["retried"], 0) << "that is mqtt";
+  EXPECT_EQ(agent_.document({"buffer", "retry", "--queue", "archive", "--all"})["retried"], count);
+  EXPECT_EQ(queue()["messages"], count);
+  EXPECT_EQ(queue()["letters"]["retried"], count);
+  EXPECT_EQ(agent_.document({"buffer", "verify"})["letters"]["retried"], count);
+  expect_balanced();
 }
 
 TEST_F(DurableOutputs, WhatAMissingPluginIsToGetWaitsInItsQueueUntilItComes) {

@@ -57,6 +57,24 @@ TEST_F(CommitTest, TakesAPartWhereTheWholeDoesNotFit) {
   EXPECT_LE(bytes_below(), options.max_bytes);
 }
 
+TEST_F(CommitTest, DropsNothingOfAnyLaneWhereTheyAreMixed) {
+  options.max_bytes = 4 << 20;
+  restart();
+  std::vector<Delivery> some;
+  for (std::uint64_t i = 1; i <= 6000; ++i) {
+    const Priority priority = i % 3 == 0 ? Priority::high : i % 3 == 1 ? Priority::low : Priority::normal;
+    some.push_back(delivery_of(i, 1000, i < 3000 ? priority : Priority::low));
+  }
+  std::size_t committed = 0;
+  while (const std::size_t more = queue->commit(std::span(some).subspan(committed))) committed += more;
+  EXPECT_GT(committed, 500U);
+  EXPECT_LT(committed, 6000U);
+  EXPECT_EQ(queue->stats().ledger.dropped_by_limit(), 0U);
+  EXPECT_EQ(queue->stats().messages, committed);
+  EXPECT_LE(bytes_below(), options.max_bytes);
+  expect_balanced();
+}
+
 class FullTest : public CommitTest, public testing::WithParamInterface<WhenFull> {};
 
 TEST_P(FullTest, StopsBeforeAnythingWouldBeDropped) {

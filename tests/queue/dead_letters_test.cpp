@@ -80,7 +80,7 @@ TEST_F(DeadLettersTest, AreRetriedAsNewMessagesWithEverythingThatTheyHad) {
   EXPECT_EQ(queue->stats().dead_letters, 0U);
   const auto taken = take_all();
   ASSERT_EQ(taken.size(), 1U);
-  EXPECT_EQ(taken[0].id, "1/2");
+  EXPECT_EQ(taken[0].id, id_of(1, base_of(Lane::low) + 2));
   EXPECT_EQ(taken[0].delivery.topic(), "other/topic");
   EXPECT_EQ(number_in(taken[0].delivery), 7U);
   EXPECT_EQ(taken[0].delivery.message->time.wall_ns, 7);
@@ -113,6 +113,21 @@ TEST_F(DeadLettersTest, AreCountedWhateverBecomesOfThem) {
     expect_balanced();
     restart();
   }
+}
+
+TEST_F(DeadLettersTest, AreCountedByLaneAsTheyComeAndGo) {
+  const auto kept = [&](Lane lane) { return queue->stats().lanes[index_of(lane)].dead_letters; };
+  for (const Priority priority : {Priority::high, Priority::low, Priority::low}) {
+    ASSERT_EQ(queue->append(delivery_of(1, 0, priority)), Push::ok);
+  }
+  for (const Outgoing& one : take_all()) queue->dead_letter(one.sequence, "refused");
+  queue->flush();
+  EXPECT_EQ(kept(Lane::high), 1U);
+  EXPECT_EQ(kept(Lane::normal), 0U);
+  EXPECT_EQ(kept(Lane::low), 2U);
+  EXPECT_EQ(queue->drop_dead_letters(every), 3U);
+  EXPECT_EQ(kept(Lane::high), 0U);
+  EXPECT_EQ(kept(Lane::low), 0U);
 }
 
 TEST_F(DeadLettersTest, AWrongCountIsADifference) {
