@@ -13,7 +13,7 @@ import picture
 import queue_rows
 import table
 from measurement import Bench
-from parties import Failed
+from parties import Failed, NotYet
 
 MEASUREMENTS = {one.name: one for one in queue_rows.MEASUREMENTS + link_rows.MEASUREMENTS}
 ORDER = ("accepted", "draining", "subscribed", "killed", "backlog", "latency", "live-first", "written", "processor")
@@ -35,11 +35,15 @@ def arguments():
 
 
 def measure(bench, name, runs):
-    """{key of a line: pairs of ours and theirs}."""
+    """{key of a line: pairs of ours and theirs}; no pairs: not yet."""
     figures = {line.key: [] for line in MEASUREMENTS[name].lines}
     for run in range(runs):
-        for key, pair in MEASUREMENTS[name].run(bench).items():
-            figures[key].append(pair)
+        try:
+            measured = MEASUREMENTS[name].run(bench)
+        except NotYet:
+            break
+        for key, pairs in figures.items():
+            pairs.append(measured[key])
         print(f"{name}: run {run + 1} of {runs}: " + ", ".join(f"{key} {pairs[-1]}" for key, pairs in figures.items() if pairs),
               file=sys.stderr, flush=True)
     return figures
@@ -51,6 +55,8 @@ def main():
     runs = chosen.runs or (1 if chosen.small else 5)
     kept = json.loads(chosen.figures.read_text()) if chosen.figures and chosen.figures.exists() else {}
     failed = False
+    if chosen.small:
+        print("Small doses, which show that it works: fewer messages than the lines say, and no figures to rely on.\n")
     print(table.HEAD)
     for name in names:
         with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:

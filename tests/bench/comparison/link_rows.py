@@ -6,7 +6,7 @@ import shutil
 import signal
 
 from measurement import Line, Measurement, stored
-from parties import (IDLE, Agent, Broker, Failed, Subscriber, free_port, publish_bare, simulator, wait_until)
+from parties import (IDLE, Agent, Broker, Failed, NotYet, Subscriber, free_port, publish_bare, simulator, wait_until)
 
 # The others may use the window that suits them best in each run; a quarter of the messages shows their rate as well.
 WINDOWS = (20, 100, 200, 1000)
@@ -116,7 +116,7 @@ def live_first(bench):
             with Subscriber(bench.build, bench.new_folder(), broker.port, count, topic) as subscriber:
                 with Agent(bench.build, folder, broker.port, live, more=more) as agent:
                     if agent.says_not_yet():
-                        return {}
+                        raise NotYet
                     figures.append(subscriber.result()["p99_us"])
             shutil.rmtree(folder)
     return {"live-first": (figures[1], figures[0])}

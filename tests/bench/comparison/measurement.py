@@ -26,7 +26,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One alternating run: `run(bench)` answers {key of a line: (ours, theirs)}; a line that is left out is n/a."""
+    """One alternating run: `run(bench)` answers {key of a line: (ours, theirs)}, all of them."""
 
     name: str
     lines: tuple

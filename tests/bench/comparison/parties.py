@@ -19,6 +19,10 @@ class Failed(Exception):
     """A row cannot be measured, or a message was lost."""
 
 
+class NotYet(Exception):
+    """The agent cannot do this yet, and says so."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
