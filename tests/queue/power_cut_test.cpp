@@ -221,7 +221,11 @@ class Life {
   void let_go(std::uint64_t number, bool dead) {
     const std::lock_guard lock(mutex_);
     Known& known = messages_[number];
-    if (known.gone != never) return;  // dropped by the user while it was on its way
+    if (known.gone != never) {
+      // Dropped by the user while it was on its way; or a restart came before it was a dead letter, and now it is delivered.
+      known.dead = known.dead && dead;
+      return;
+    }
     known.gone = disk_.position();
     known.dead = dead;
   }
