@@ -85,6 +85,29 @@ TEST(BrokerList, ForgetsThePauseOnlyForALinkThatHadWorked) {
   EXPECT_LE(proven, options.reconnect_min);
 }
 
+// The pauses make up the hour: no clock is needed to pass it.
+TEST(BrokerList, AnHourOfRefusalsStaysWithinItsPausesAndALinkEndsIt) {
+  for (const bool one : {true, false}) {
+    Options options = three_brokers();
+    if (one) options.brokers.resize(1);
+    for (unsigned seed = 0; seed < 50; ++seed) {
+      BrokerList brokers(options, seed);
+      milliseconds passed{0};
+      int attempts = 0;
+      for (; passed < std::chrono::hours(1); ++attempts) {
+        const milliseconds pause = brokers.failed();
+        ASSERT_GE(pause, milliseconds(0));
+        ASSERT_LE(pause, options.reconnect_max);
+        passed += pause;
+      }
+      // Half a pause of a minute each round on average: neither a storm nor silence.
+      EXPECT_GE(attempts, 60);
+      EXPECT_LE(attempts, one ? 300 : 900);
+      EXPECT_LE(brokers.lost(true), options.reconnect_min);
+    }
+  }
+}
+
 TEST(BrokerList, BacksOffWellBeyondTheUsualFromATakeover) {
   BrokerList brokers(three_brokers(), 1);
   EXPECT_GE(brokers.taken_over(true), three_brokers().reconnect_max);

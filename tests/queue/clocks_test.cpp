@@ -130,6 +130,36 @@ TEST_F(ClocksTest, NoJumpOfADayMakesAMessageOldWithinABoot) {
   EXPECT_EQ(queue->stats().ledger.counts[Way::dropped_by_age], 10U);
 }
 
+// While it fills and drains, also across restarts: nothing is dropped for its age, and the order stays.
+TEST_F(ClocksTest, JumpsBackAndForthByADayWhileItRunsWithoutLossAndInOrder) {
+  options.max_age = hours(16);
+  set_clock(right_time);
+  restart();
+  std::uint64_t appended = 0;
+  std::vector<std::uint64_t> delivered;
+  for (int jump = 0; jump < 40; ++jump) {
+    clock.set_wall(clock.wall() + hours(jump % 2 == 0 ? 24 : -24) + hours(jump % 4 == 3 ? -24 : 0));
+    advance(seconds(2));
+    append(appended + 1, appended + 50);
+    appended += 50;
+    if (jump % 3 == 0) queue->flush();
+    if (jump % 2 != 0) {
+      std::vector<Outgoing> taken;
+      queue->take(taken, 60);
+      for (const Outgoing& one : taken) {
+        delivered.push_back(number_in(one.delivery));
+        queue->acknowledge(one.sequence);
+      }
+    }
+    advance(seconds(2));
+    if (jump % 10 == 9) restart();
+    EXPECT_EQ(queue->stats().ledger.counts[Way::dropped_by_age], 0U);
+  }
+  for (const Outgoing& one : take_all()) delivered.push_back(number_in(one.delivery));
+  EXPECT_EQ(delivered, range(1, appended));
+  expect_balanced();
+}
+
 TEST_F(ClocksTest, CountsTheAgeOfAnEarlierBootByItsCorrectedClock) {
   options.max_age = hours(16);
   restart();
