@@ -64,11 +64,11 @@ if [ "$mode" != quick ]; then
   build asan
   if [ "$mode" = full ]; then fuzz 60; else fuzz 10; fi
   # Sanitizers make everything several times slower: smaller doses there. What is packaged is a release build.
-  export SLUICE_TEST_MESSAGES=5000 SLUICE_TEST_KILLS=5
-  run_tests asan -LE 'gateway|package'
+  export SLUICE_TEST_MESSAGES=5000 SLUICE_TEST_KILLS=4 SLUICE_TEST_SOAK=20 SLUICE_TEST_POWER_CUTS=25
+  run_tests asan -LE 'gateway|package|bench'
   build tsan
-  run_tests tsan -LE 'gateway|package'
-  unset SLUICE_TEST_MESSAGES SLUICE_TEST_KILLS
+  run_tests tsan -LE 'gateway|package|bench'
+  unset SLUICE_TEST_MESSAGES SLUICE_TEST_KILLS SLUICE_TEST_SOAK SLUICE_TEST_POWER_CUTS
 fi
 build release
 if [ "$mode" = full ]; then
