@@ -58,7 +58,7 @@ class Queue {
 
   /// From any thread; never waits for the disk. On `full` (no memory left) and `closed` the delivery is left
   /// as it was. `until_committed` is let go when the message is committed, or has left the queue without
-  /// (acknowledged, dead-lettered, expired): its last owner's deleter is the answer to emit_durable. With it, and with
+  /// (acknowledged, expired, a dead letter that is on disk): its last owner's deleter is the answer to emit_durable. With it, and with
   /// priority high, the message is committed at once; it is then never dropped for want of disk space before
   /// it is committed: `full` is answered instead. Keep an owner of your own
   /// until append() has answered, since what is refused is let go too. After stop() has begun it says nothing.
@@ -138,7 +138,7 @@ class Queue {
   Verification verify();
   /// The user knows of all damaged files that were put aside; how many were new.
   std::uint64_t acknowledge_damage();
-  /// Commits everything that is not acknowledged, and what was acknowledged.
+  /// Commits everything that is not acknowledged, as far as the limits leave room, and what was acknowledged.
   void flush();
 
   /// Accepts nothing more, writes everything that is not acknowledged and what was, and closes the files.

@@ -338,6 +338,12 @@ void Tail::note_settled(std::uint64_t sequence, Way way, std::string reason) {
   }
 }
 
+// Whoever waits for its commit waits for the letter's.
+void Tail::note_dead(Entry& entry, std::string reason) {
+  dead_.push_back(
+      {entry.sequence, std::move(reason), entry.delivery, std::exchange(entry.until_committed, nullptr)});
+}
+
 void Tail::count_unwritten(Way way) {
   ++(way == Way::acknowledged ? passed_ : passed_other_);
 }
@@ -349,13 +355,14 @@ bool Tail::settle(std::uint64_t sequence, Way way, std::string reason, Released&
     Entry& entry = entries_[index];
     if (entry.state == State::gone) return false;
     if (entry.state == State::pending) {
-      if (way == Way::dead_lettered) dead_.push_back({sequence, std::move(reason), entry.delivery});
+      if (way == Way::dead_lettered) note_dead(entry, std::move(reason));
       leave_unwritten(entry, way, released);
     } else if (entry.state == State::writing) {
       // The storage thread reads the delivery: it is let go when that has ended.
       settled_while_writing_.push_back({{sequence, sequence, way}, std::move(reason)});
-      released.emplace_back(Delivery{}, std::move(entry.until_committed));
-      entry.until_committed = nullptr;
+      if (way != Way::dead_lettered) {
+        released.emplace_back(Delivery{}, std::exchange(entry.until_committed, nullptr));
+      }
       return false;
     } else {
       note_settled(sequence, way, std::move(reason));
@@ -449,8 +456,7 @@ void Tail::finish_write(std::uint64_t written_to, Released& released) {
       entry.state = State::gone;
       release(entry, released);
     } else {
-      if (outcome.way == Way::dead_lettered)
-        dead_.push_back({outcome.first, std::move(reason), entry.delivery});
+      if (outcome.way == Way::dead_lettered) note_dead(entry, std::move(reason));
       leave_unwritten(entry, outcome.way, released);
     }
   }

@@ -65,7 +65,8 @@ class Tail {
   struct Dead {
     std::uint64_t sequence = 0;
     std::string reason;
-    std::optional<Delivery> delivery;  ///< nothing: it is on disk, to be settled there
+    std::optional<Delivery> delivery;                 ///< nothing: it is on disk, to be settled there
+    std::shared_ptr<void> until_committed = nullptr;  ///< let go when the letter is on disk
   };
   /// An entry that is being written; valid until finish_write().
   struct Pending {
@@ -179,6 +180,7 @@ class Tail {
   void skip_written();
   void note(std::uint64_t sequence, Way way);
   void note_settled(std::uint64_t sequence, Way way, std::string reason);
+  void note_dead(Entry& entry, std::string reason);
   void count_unwritten(Way way);
   std::optional<Nanoseconds> push_back(Delivery&& delivery, const std::shared_ptr<void>& until_committed,
                                        Nanoseconds now);

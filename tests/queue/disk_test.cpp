@@ -64,9 +64,9 @@ TEST_F(DiskTest, FindsOutWhatBecameOfACommitThatFailed) {
   advance(minutes(1));
   // It may have been tried again by now, and the rows be found in the log.
   const std::vector<std::string> lines = logged();
-  EXPECT_TRUE(std::ranges::any_of(
-      lines, [](const std::string& line) { return line.find("writing fails") != std::string::npos; }))
-      << testing::PrintToString(lines);
+  EXPECT_TRUE(std::ranges::any_of(lines, [](const std::string& line) {
+    return line.find("writing fails") != std::string::npos;
+  })) << testing::PrintToString(lines);
   for (const Outgoing& one : take_all()) {
     if (one.sequence % 2 == 0) queue->acknowledge(one.sequence);
   }

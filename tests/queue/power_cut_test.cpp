@@ -226,8 +226,7 @@ class Life {
     if (ending_) return;  // it says nothing any more
     const std::lock_guard lock(mutex_);
     Known& known = messages_[number];
-    // That it goes to the dead letters is an answer, too, and comes before the letter is on the disk.
-    if (!known.dead) known.promised = std::min(known.promised, disk_.position());
+    known.promised = std::min(known.promised, disk_.position());
   }
   void promise_all(Nanoseconds accepted_by) {
     const std::lock_guard lock(mutex_);

@@ -115,6 +115,31 @@ TEST_F(QueueTest, AnswersWhenTheMessageIsAcknowledged) {
   close();
 }
 
+TEST_F(QueueTest, AnswersForADeadLetterOnceThatIsOnDisk) {
+  options.persist_after = options.commit_interval = std::chrono::hours(1);
+  for (const bool while_it_is_written : {false, true}) {
+    SCOPED_TRACE(while_it_is_written);
+    ShimVfs vfs;
+    restart();
+    if (while_it_is_written) vfs.hold_syncs();
+    if (!while_it_is_written) vfs.fail_writes(true);
+    Answer answer;
+    ASSERT_EQ(queue->append(delivery_of(1), std::move(answer.token)), Push::ok);
+    if (while_it_is_written) vfs.wait_until_held();
+    std::vector<Outgoing> taken;
+    ASSERT_EQ(queue->take(taken, 1), 1U);
+    queue->dead_letter(taken[0].sequence, "not authorised");
+    EXPECT_FALSE(answer.given());
+    vfs.release_syncs();
+    vfs.fail_writes(false);
+    advance(std::chrono::minutes(1));
+    ASSERT_EQ(answer.committed.wait_for(long_enough), std::future_status::ready);
+    queue->flush();
+    EXPECT_EQ(queue->read_dead_letters(0, 10).size(), while_it_is_written ? 2U : 1U);
+    close();
+  }
+}
+
 TEST_F(QueueTest, CommitsHighPriorityAtOnce) {
   ASSERT_EQ(queue->append(delivery_of(1, 0, Priority::high)), Push::ok);
   look();
