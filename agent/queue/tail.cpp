@@ -508,7 +508,9 @@ bool Tail::add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool e
     buffer_.push_back(std::move(row));
   }
   // Nothing is written while the storage thread reads, so what has left the front meanwhile was read, or is gone.
-  covered_to_ = std::max(covered_to_, std::min(end ? front_sequence() - 1 : reached, live_next_ - 1));
+  // The last of the rows may still be here, too.
+  if (end) reached = std::max(reached, front_sequence() - 1);
+  covered_to_ = std::max(covered_to_, std::min(reached, live_next_ - 1));
   join_live();
   trim(released);
   // Also where there were no rows: what follows in memory may be taken now.

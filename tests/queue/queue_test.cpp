@@ -168,6 +168,23 @@ TEST_F(QueueTest, TakesAndAcknowledgesWhileACommitIsInItsSync) {
   close();
 }
 
+// Some of the committed ones have made room in memory, the others are both there and on disk when rows are read.
+TEST_F(QueueTest, HandsOutOnceWhatIsReadWhileItIsStillInMemory) {
+  options.memory = 1 << 20;
+  restart();
+  append(1, 30, 500);
+  queue->flush();
+  const std::uint64_t held = queue->stats().memory_bytes;
+  const std::uint64_t room = options.memory * 3 / 4 - held;
+  const Delivery large = delivery_of(0, room + held / 2);
+  ASSERT_EQ(queue->reserve({&large, 1}, false), Push::ok);
+  ASSERT_LT(queue->stats().memory_bytes, held);
+  look();
+  queue->cancel({&large, 1});
+  append(31, 32);
+  EXPECT_EQ(numbers(take_all(5)), range(1, 32));
+}
+
 TEST_F(QueueTest, HandsOutABacklogLargerThanItsMemory) {
   options.memory = 256 << 10;
   options.persist_after = options.commit_interval = milliseconds(0);
