@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 
@@ -112,6 +113,8 @@ class CourierTest : public testing::Test {
     queue_.reset();
     storage_.reset();
   }
+  // It is there until the courier has been stopped.
+  FakeInstance& new_instance(std::size_t places = 1000) { return instances_.emplace_back(places); }
   void append(const std::string& topic, std::chrono::seconds expiry = {}) {
     auto message = std::make_shared<Message>();
     message->topic = topic;
@@ -144,6 +147,7 @@ class CourierTest : public testing::Test {
   Metrics metrics_;
   Logging logging_{[](Level, std::string_view, std::string_view) {}};
   plugin::TestUpstream upstream_;
+  std::deque<FakeInstance> instances_;
   queue::Options options_;
   std::unique_ptr<queue::Storage> storage_;
   std::unique_ptr<queue::Queue> queue_;
@@ -151,7 +155,7 @@ class CourierTest : public testing::Test {
 };
 
 TEST_F(CourierTest, BringsMessagesInOrderAndAcknowledgesWhatIsDoneInAnyOrder) {
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   append("a/1");
   courier_->attach(instance.door());
   append_all({"a/2", "a/3"});
@@ -169,7 +173,7 @@ TEST_F(CourierTest, BringsMessagesInOrderAndAcknowledgesWhatIsDoneInAnyOrder) {
 }
 
 TEST_F(CourierTest, TheMessageCarriesItsId) {
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   append_all({"a/1", "a/2"});
   const Delivery second = instance.at(1);
@@ -178,7 +182,7 @@ TEST_F(CourierTest, TheMessageCarriesItsId) {
 }
 
 TEST_F(CourierTest, WhatIsRefusedGoesToTheDeadLettersWithItsReason) {
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   append_all({"a/1", "a/2"});
   instance.complete(*courier_, 0, Outcome::refused, "no such table");
@@ -194,7 +198,7 @@ TEST_F(CourierTest, WhatIsRefusedGoesToTheDeadLettersWithItsReason) {
 }
 
 TEST_F(CourierTest, WhatTimesOutIsTriedAgainAfterAPauseAndTellsNobody) {
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   append_all({"a/1", "a/2"});
   instance.topics(2);
@@ -213,7 +217,7 @@ TEST_F(CourierTest, WhatTimesOutIsTriedAgainAfterAPauseAndTellsNobody) {
 }
 
 TEST_F(CourierTest, WhatAnInstanceThatNeverAnswersCanHoldIsBounded) {
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   for (int i = 0; i < 3000; ++i) append("a");
   // Whatever it takes times out, and the clock stands still: in the end it is given no more.
@@ -231,13 +235,13 @@ TEST_F(CourierTest, WithoutAnInstanceEverythingStaysForTheNextStart) {
   stop();
   start();
   EXPECT_TRUE(waits(2));
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   EXPECT_EQ(instance.topics(2), (Topics{"a/1", "a/2"}));
 }
 
 TEST_F(CourierTest, WhatAStoppedInstanceLeavesGoesToTheNextOneFirst) {
-  FakeInstance first(2);
+  FakeInstance& first = new_instance(2);
   courier_->attach(first.door());
   append_all({"a/1", "a/2", "a/3"});
   EXPECT_EQ(first.topics(2), (Topics{"a/1", "a/2"}));
@@ -245,14 +249,14 @@ TEST_F(CourierTest, WhatAStoppedInstanceLeavesGoesToTheNextOneFirst) {
   first.complete(*courier_, 0, Outcome::stopped);
   first.complete(*courier_, 1, Outcome::stopped);
   EXPECT_TRUE(waits(3));
-  FakeInstance next;
+  FakeInstance& next = new_instance();
   courier_->attach(next.door());
   EXPECT_EQ(next.topics(3), (Topics{"a/1", "a/2", "a/3"}));
   EXPECT_EQ(upstream_.completions(0).size(), 0U);
 }
 
 TEST_F(CourierTest, AFullMailboxIsFilledAgainByTheCompletionsAlone) {
-  FakeInstance instance(30);
+  FakeInstance& instance = new_instance(30);
   courier_->attach(instance.door());
   for (int i = 0; i < 200; ++i) append("a/" + std::to_string(i));
   for (std::size_t i = 0; i < 200; ++i) instance.complete(*courier_, i);
@@ -263,7 +267,7 @@ TEST_F(CourierTest, AFullMailboxIsFilledAgainByTheCompletionsAlone) {
 }
 
 TEST_F(CourierTest, OnePlaceInAFullMailboxIsUsedAtTheNextLookAtTheLatest) {
-  FakeInstance instance(30);
+  FakeInstance& instance = new_instance(30);
   courier_->attach(instance.door());
   for (int i = 0; i < 40; ++i) append("a");
   instance.topics(30);
@@ -276,7 +280,7 @@ TEST_F(CourierTest, WhatHasExpiredIsNotDelivered) {
   append("a/1", std::chrono::seconds(10));
   append("a/2", std::chrono::seconds(100));
   clock_.advance(std::chrono::seconds(11));
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   EXPECT_EQ(instance.topics(1), (Topics{"a/2"}));
   EXPECT_EQ(counter("expired"), 1U);
@@ -289,7 +293,7 @@ TEST_F(CourierTest, TheBacklogGoesAtItsRate) {
   start();
   for (int i = 0; i < 20; ++i) append("a");
   clock_.advance(hours(1));
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   EXPECT_EQ(instance.topics(5).size(), 5U);
   for (std::size_t due = 10; due <= 20; due += 5) {
@@ -307,7 +311,7 @@ TEST_F(CourierTest, LiveMessagesOvertakeABacklogThatGoesAtItsRate) {
   start();
   for (int i = 0; i < 20; ++i) append("old");
   clock_.advance(hours(1));
-  FakeInstance instance;
+  FakeInstance& instance = new_instance();
   courier_->attach(instance.door());
   EXPECT_EQ(instance.topics(5), Topics(5, "old"));
   append_all({"new1", "new2"});
@@ -437,7 +441,7 @@ TEST_F(CourierAndInstance, WhatItsStopLeavesUnansweredIsDeliveredAtTheNextStart)
   end_instance();
   stop();
   start();
-  FakeInstance next;
+  FakeInstance& next = new_instance();
   courier_->attach(next.door());
   EXPECT_EQ(next.topics(2), (Topics{"a/1", "a/3"}));
 }
