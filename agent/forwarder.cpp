@@ -105,7 +105,7 @@ void Forwarder::on_room() {
   if (!send_held()) return;
   while (!suspect_) {
     taken_.clear();
-    if (queue_.take(taken_, taken_at_once, replay_.may_send()) == 0) return;
+    if (queue_.take(taken_, taken_at_once, may_send_backlog()) == 0) return;
     for (queue::Outgoing& outgoing : taken_) {
       const bool replayed = replay_.is_replayed(outgoing);
       gathering_.add(std::move(outgoing), replayed, ready_);
@@ -247,7 +247,7 @@ Forwarder::Sent Forwarder::send(Held& held) {
     return Sent::gone;
   }
   const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
-  if (replayed && !replay_.may_send()) return Sent::not_its_turn;
+  if (replayed && !may_send_backlog()) return Sent::not_its_turn;
   mqtt::Publication publication = make_publication(held.parcel, expiry, replayed);
   publication.token = token;
   std::string why;
@@ -255,6 +255,7 @@ Forwarder::Sent Forwarder::send(Held& held) {
     case mqtt::PublishResult::sent:
       if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
+      held.sent_as_replayed = replayed;
       held.round = rounds_;
       --unpublished_;
       return Sent::yes;
@@ -384,6 +385,16 @@ void Forwarder::clear_suspect() {
   suspect_.reset();
   losses_at_head_ = 0;
   session_.limit_window(0);
+}
+
+// A quarter of the window is for live messages, where those go first: what they find full they wait for. More than half
+// of it has to be left for the backlog: with less in flight the session takes its time with the answers.
+bool Forwarder::may_send_backlog() {
+  if (!replay_.may_send()) return false;
+  if (!options_.live_first) return true;
+  const auto in_flight = std::count_if(
+      held_.begin(), held_.end(), [](const Held& held) { return held.published && held.sent_as_replayed; });
+  return in_flight == 0 || static_cast<std::size_t>(in_flight) * 4 < session_.window() * 3;
 }
 
 bool Forwarder::is_pausing() const {

@@ -38,7 +38,7 @@ struct ForwarderOptions {
   Id id = Id::property;
   bool properties = true;         ///< the session speaks MQTT 5
   std::uint32_t replay_rate = 0;  ///< messages of the backlog a second; 0 = as fast as acknowledged
-  bool live_first = false;        ///< what waits for its turn by that rate does not hold up live messages
+  bool live_first = false;        ///< the backlog holds up no live message, and leaves it room in the window
   unsigned refusals = 5;          ///< so often refused while others pass: suspect
   unsigned disconnections =
       3;  ///< so often at the head of the window when the broker closed the connection: suspect
@@ -79,8 +79,9 @@ class Forwarder : public mqtt::Listener {
  private:
   struct Held {
     Parcel parcel;
-    std::uint64_t token = 0;          // the first sequence that was in it
-    bool published = false;           // and not answered
+    std::uint64_t token = 0;  // the first sequence that was in it
+    bool published = false;   // and not answered
+    bool sent_as_replayed = false;
     unsigned refusals = 0;            // while others passed
     std::uint64_t passed_before = 0;  // acknowledged_ at the last refusal
     std::uint64_t round = 0;          // rounds_ when it was published
@@ -102,6 +103,7 @@ class Forwarder : public mqtt::Listener {
   void suspect(std::uint64_t token, const std::string& why);
   void clear_suspect();
   bool is_pausing() const;
+  bool may_send_backlog();
 
   const ForwarderOptions options_;
   queue::Queue& queue_;

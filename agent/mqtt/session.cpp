@@ -43,6 +43,9 @@ void Session::wake() {
 void Session::limit_window(std::size_t n) {
   thread_->limit_window(n);
 }
+std::size_t Session::window() const {
+  return thread_->window();
+}
 void Session::forget_in_flight() {
   thread_->forget_in_flight();
 }

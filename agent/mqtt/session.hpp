@@ -72,6 +72,8 @@ class Session {
 
   /// Session thread only: at most `n` unanswered publications at once, from now on; 0 = the usual window.
   void limit_window(std::size_t n);
+  /// Session thread only: how many unanswered publications there may be on this link.
+  std::size_t window() const;
 
   /// Session thread only, while the link is down: the next one begins with on_link_up(false), whatever the broker kept.
   /// For a message at which the broker closes the connection, and which the library would send again by itself.

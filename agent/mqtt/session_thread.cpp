@@ -126,7 +126,10 @@ bool Session::Thread::turn() {
     if (!client_ || !client_->has_events()) break;
   }
   if (client_) client_->flush();
-  if (std::exchange(looks_after_, false)) poll_for(wanted(), Duration(0));
+  if (std::exchange(looks_after_, false)) {
+    poll_for(wanted(), Duration(0));
+    note_wake();
+  }
   update_status();
   return true;
 }
@@ -145,6 +148,11 @@ void Session::Thread::wait() {
       poll_for(wanted(), timeout);
     }
   }
+  note_wake();
+}
+
+// After whatever may have cleared the event: a wake that is not noted then would wait for the next beat.
+void Session::Thread::note_wake() {
   if (woken_.exchange(false)) room_ = true;
 }
 

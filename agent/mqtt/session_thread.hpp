@@ -37,6 +37,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
 
   PublishResult publish(const Publication& publication, std::string* why);
   void limit_window(std::size_t n);
+  std::size_t window() const;
   void forget_in_flight() { forgets_ = true; }
 
  private:
@@ -57,6 +58,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   short wanted() const;
   void wait_for_news(std::chrono::milliseconds timeout);
   void wait_for_answers(std::chrono::milliseconds timeout);
+  void note_wake();
   bool may_let_answers_wait() const;
   bool waits_for_answers_only() const;
   TimePoint next_timer();
@@ -94,7 +96,6 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   // Publishing.
   bool acceptable(const Publication& publication, std::string& why) const;
   PublishResult send(const Publication& publication, bool own, std::string& why);
-  std::size_t window() const;
   void publish_status(const char* state, const std::string& reason);
   std::string status_payload(const char* state, const std::string& reason, bool with_time) const;
 

@@ -92,7 +92,13 @@ void Broker::start() {
 }
 
 void Broker::stop() {
-  if (process_) process_->terminate();
+  if (!process_) return;
+  // One that comes before its main loop begins is forgotten, though it accepts connections by then.
+  const auto told = [this] {
+    process_->signal(SIGTERM);
+    return process_->wait(std::chrono::seconds(1)).has_value();
+  };
+  if (!wait_until(told)) process_->kill();
 }
 void Broker::restart() {
   stop();
