@@ -8,6 +8,7 @@
 
 #include "agent/agent_process.hpp"
 #include "support/broker.hpp"
+#include "support/fake_broker.hpp"
 #include "support/subscriber.hpp"
 #include "support/wait_until.hpp"
 
@@ -127,6 +128,25 @@ TEST_F(Order, LiveMessagesOvertakeTheBacklogAlsoAfterAKillInItsMiddle) {
   EXPECT_EQ(backlog.size(), static_cast<std::size_t>(count));
   EXPECT_EQ(*backlog.rbegin(), count - 1);
   expect_balanced();
+}
+
+// A broker that answers nothing: what the backlog may fill of the window it has filled.
+TEST_F(Order, TheBacklogLeavesAQuarterOfTheWindowToLiveMessages) {
+  const std::string buffer = "order = \"live-first\"\n";
+  collect_offline(configuration(broker_, buffer, route("#")) + simulator("plant", 100), 100);
+  const FakeBroker silent(R"([{"answer_after": 3600000}])");
+  std::string with_live = configuration(broker_, buffer, route("#")) + simulator("live", 0, 20);
+  with_live.replace(with_live.find(broker_.url()), broker_.url().size(), silent.url());
+  with_live.replace(with_live.find("[buffer]"), 8, "max_inflight = 8\n[buffer]");
+  agent_.configure(with_live);
+  agent_.start();
+  EXPECT_TRUE(silent.wait_for([](const nlohmann::json& packet) {
+    return packet["packet"] == "PUBLISH" && packet["topic"] == "live/value";
+  })) << agent_.log();
+  const auto published = silent.packets("PUBLISH");
+  EXPECT_EQ(std::count_if(published.begin(), published.end(),
+                          [](const nlohmann::json& packet) { return packet["topic"] == "plant/value"; }),
+            6);
 }
 
 TEST_F(Order, OfWhatIsKeptByTopicTheLastValueArrives) {
