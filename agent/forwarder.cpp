@@ -37,6 +37,7 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       pause_(options.retry_min, options.retry_max),
       losses_(session.status_topic, queue, clock, log),
       replay_(options.replay_rate, clock),
+      backlog_window_(clock),
       gathering_({.id = options.id != ForwarderOptions::Id::none,
                   .replayed = options.id == ForwarderOptions::Id::payload},
                  most_gathered_bytes, clock),
@@ -69,6 +70,7 @@ Push Forwarder::reply(Delivery&& delivery) {
 
 void Forwarder::on_link_up(bool in_flight_kept) {
   replay_.link_up();
+  backlog_window_.link_up();
   queue_.link_up();
   if (in_flight_kept) return;
   losses_.link_lost();
@@ -99,6 +101,7 @@ void Forwarder::on_link_down(std::string_view) {
 }
 
 void Forwarder::on_room() {
+  backlog_window_.adapt(session_.window());
   if (!send_replies() || is_pausing() || !losses_.send(session_)) return;
   gathering_.release_due(ready_);
   hold(ready_);
@@ -135,6 +138,7 @@ void Forwarder::on_acknowledged(std::uint64_t token) {
   ++acknowledged_;
   forwarded_.add(held->parcel.parts.size());
   pause_.reset();
+  if (held->sent_as_replayed) backlog_window_.answered(held->sent_at);
   for (const queue::Outgoing& part : held->parcel.parts) queue_.acknowledge(part.sequence);
   held_.erase(held);
   if (suspect_ == token) clear_suspect();
@@ -256,6 +260,7 @@ Forwarder::Sent Forwarder::send(Held& held) {
       if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
       held.sent_as_replayed = replayed;
+      held.sent_at = clock_.monotonic();
       held.round = rounds_;
       --unpublished_;
       return Sent::yes;
@@ -387,14 +392,17 @@ void Forwarder::clear_suspect() {
   session_.limit_window(0);
 }
 
-// A quarter of the window is for live messages, where those go first: what they find full they wait for. More than half
-// of it has to be left for the backlog: with less in flight the session takes its time with the answers.
+// Where live messages go first, the backlog leaves them room, and waits for its answers.
 bool Forwarder::may_send_backlog() {
   if (!replay_.may_send()) return false;
-  if (!options_.live_first) return true;
-  const auto in_flight = std::count_if(
-      held_.begin(), held_.end(), [](const Held& held) { return held.published && held.sent_as_replayed; });
-  return in_flight == 0 || static_cast<std::size_t>(in_flight) * 4 < session_.window() * 3;
+  if (!options_.live_first || backlog_window_.may_send(backlog_in_flight(), session_.window())) return true;
+  session_.expect_answers(backlog_window_.worth_reading());
+  return false;
+}
+
+std::size_t Forwarder::backlog_in_flight() const {
+  return static_cast<std::size_t>(std::count_if(
+      held_.begin(), held_.end(), [](const Held& held) { return held.published && held.sent_as_replayed; }));
 }
 
 bool Forwarder::is_pausing() const {

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backlog_window.hpp"
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -82,6 +83,7 @@ class Forwarder : public mqtt::Listener {
     std::uint64_t token = 0;  // the first sequence that was in it
     bool published = false;   // and not answered
     bool sent_as_replayed = false;
+    Nanoseconds sent_at{0};
     unsigned refusals = 0;            // while others passed
     std::uint64_t passed_before = 0;  // acknowledged_ at the last refusal
     std::uint64_t round = 0;          // rounds_ when it was published
@@ -104,6 +106,7 @@ class Forwarder : public mqtt::Listener {
   void clear_suspect();
   bool is_pausing() const;
   bool may_send_backlog();
+  std::size_t backlog_in_flight() const;
 
   const ForwarderOptions options_;
   queue::Queue& queue_;
@@ -135,6 +138,7 @@ class Forwarder : public mqtt::Listener {
 
   LossReport losses_;
   Replay replay_;
+  BacklogWindow backlog_window_;
   Gathering gathering_;
 
   mqtt::Session session_;  // last: its thread uses all of the above

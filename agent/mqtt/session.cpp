@@ -43,6 +43,9 @@ void Session::wake() {
 void Session::limit_window(std::size_t n) {
   thread_->limit_window(n);
 }
+void Session::expect_answers(std::size_t n) {
+  thread_->expect_answers(n);
+}
 std::size_t Session::window() const {
   return thread_->window();
 }

@@ -72,6 +72,9 @@ class Session {
 
   /// Session thread only: at most `n` unanswered publications at once, from now on; 0 = the usual window.
   void limit_window(std::size_t n);
+  /// Session thread only, from inside on_room(): more is to be published once `n` answers have come. They are read soon
+  /// after, where others may wait some milliseconds for company.
+  void expect_answers(std::size_t n);
   /// Session thread only: how many unanswered publications there may be on this link.
   std::size_t window() const;
 

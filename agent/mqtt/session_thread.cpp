@@ -138,8 +138,8 @@ void Session::Thread::wait() {
   const auto left = std::chrono::ceil<Duration>(next_timer() - Steady::now());
   const bool busy = may_give_room() || (client_ && client_->has_events());
   const Duration timeout = busy ? Duration(0) : std::clamp(left, Duration(0), Duration(beat));
-  if (timeout.count() > 0 && waits_for_answers_only()) {
-    wait_for_answers(timeout);
+  if (const std::size_t answers = answers_worth_waiting_for(); timeout.count() > 0 && answers > 0) {
+    wait_for_answers(answers, timeout);
   } else {
     if (wanted() != 0) client_->gather_answers(1);
     if (timeout.count() > 0 && may_let_answers_wait()) {
@@ -187,13 +187,14 @@ void Session::Thread::wait_for_news(Duration timeout) {
 }
 
 // With the window full, nothing can be done about one answer that is not done better about many.
-bool Session::Thread::waits_for_answers_only() const {
-  return phase_ == Phase::up && wanted() == POLLIN && in_flight_.size() >= window() &&
-         window() >= least_gathering_window;
+std::size_t Session::Thread::answers_worth_waiting_for() const {
+  if (phase_ != Phase::up || wanted() != POLLIN) return 0;
+  if (expected_answers_ > 0) return std::min(expected_answers_, in_flight_.size());
+  return in_flight_.size() >= window() && window() >= least_gathering_window ? window() / 2 : 0;
 }
 
-void Session::Thread::wait_for_answers(Duration timeout) {
-  client_->gather_answers(shortest_answer_bytes * static_cast<int>(window() / 4));
+void Session::Thread::wait_for_answers(std::size_t count, Duration timeout) {
+  client_->gather_answers(shortest_answer_bytes * static_cast<int>(count));
   if (poll_for(wanted(), std::min(timeout, ack_patience_))) return;
   client_->gather_answers(1);
   poll_for(wanted(), timeout);
@@ -281,6 +282,7 @@ bool Session::Thread::may_give_room() const {
 void Session::Thread::give_room() {
   if (!may_give_room()) return;
   room_ = false;
+  expected_answers_ = 0;
   listener_.on_room();
 }
 

@@ -37,6 +37,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
 
   PublishResult publish(const Publication& publication, std::string* why);
   void limit_window(std::size_t n);
+  void expect_answers(std::size_t n) { expected_answers_ = n; }
   std::size_t window() const;
   void forget_in_flight() { forgets_ = true; }
 
@@ -57,10 +58,10 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   bool poll_for(short wanted, std::chrono::milliseconds timeout);
   short wanted() const;
   void wait_for_news(std::chrono::milliseconds timeout);
-  void wait_for_answers(std::chrono::milliseconds timeout);
+  void wait_for_answers(std::size_t count, std::chrono::milliseconds timeout);
   void note_wake();
   bool may_let_answers_wait() const;
-  bool waits_for_answers_only() const;
+  std::size_t answers_worth_waiting_for() const;
   TimePoint next_timer();
   bool stopping() const;
   void serve_timers();
@@ -152,13 +153,14 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   Phase phase_ = Phase::waiting;
   Limits limits_;
   std::size_t window_limit_ = 0;
-  bool room_ = false;           // the listener is to be asked for more
-  bool moving_back_ = false;    // in flight runs dry before the first broker is tried again
-  bool purging_ = false;        // this connection only discards the broker's session
-  bool reconnect_now_ = false;  // the connection was given up for a better one
-  bool answered_ = false;       // something, since the link came up
-  bool forgets_ = false;        // the next connection does not take up what is in flight
-  unsigned barren_links_ = 0;   // in a row that kept what was in flight and brought no answer
+  std::size_t expected_answers_ = 0;  // by the listener, that it may go on
+  bool room_ = false;                 // the listener is to be asked for more
+  bool moving_back_ = false;          // in flight runs dry before the first broker is tried again
+  bool purging_ = false;              // this connection only discards the broker's session
+  bool reconnect_now_ = false;        // the connection was given up for a better one
+  bool answered_ = false;             // something, since the link came up
+  bool forgets_ = false;              // the next connection does not take up what is in flight
+  unsigned barren_links_ = 0;         // in a row that kept what was in flight and brought no answer
   bool will_retain_ = true;
   std::uint8_t will_qos_ = 1;
   std::string last_failure_;

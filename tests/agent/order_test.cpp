@@ -130,8 +130,8 @@ TEST_F(Order, LiveMessagesOvertakeTheBacklogAlsoAfterAKillInItsMiddle) {
   expect_balanced();
 }
 
-// A broker that answers nothing: what the backlog may fill of the window it has filled.
-TEST_F(Order, TheBacklogLeavesAQuarterOfTheWindowToLiveMessages) {
+// A broker that answers nothing: nothing says yet that more of the backlog would not hold up the live messages.
+TEST_F(Order, TheBacklogLeavesTheWindowToLiveMessages) {
   const std::string buffer = "order = \"live-first\"\n";
   collect_offline(configuration(broker_, buffer, route("#")) + simulator("plant", 100), 100);
   const FakeBroker silent(R"([{"answer_after": 3600000}])");
@@ -146,7 +146,7 @@ TEST_F(Order, TheBacklogLeavesAQuarterOfTheWindowToLiveMessages) {
   const auto published = silent.packets("PUBLISH");
   EXPECT_EQ(std::count_if(published.begin(), published.end(),
                           [](const nlohmann::json& packet) { return packet["topic"] == "plant/value"; }),
-            6);
+            2);
 }
 
 TEST_F(Order, OfWhatIsKeptByTopicTheLastValueArrives) {
