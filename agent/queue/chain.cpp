@@ -83,9 +83,10 @@ void Chain::load() {
     if (retired.lane == name_of(lane())) unlink(retired.number);
   }
   if (fs::exists(folder_)) finish_mending(folder_);
-  for (const std::uint64_t number : known_numbers()) {
+  const std::vector<std::uint64_t> numbers = known_numbers();
+  for (const std::uint64_t number : numbers) {
     if (!segments_.empty()) segments_.back().close();
-    load_segment(number);
+    load_segment(number, number == numbers.back());
   }
   retire_empty();
   measure_newest();

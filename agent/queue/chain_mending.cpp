@@ -93,7 +93,7 @@ Remembered Chain::remembered(std::uint64_t number) const {
   return remembered;
 }
 
-void Chain::load_segment(std::uint64_t number) {
+void Chain::load_segment(std::uint64_t number, bool newest) {
   const auto known = mirror_.find(key_of(number));
   const Remembered before = remembered(number);
   if (known) last_ = std::max(last_, (*known)[1]);
@@ -106,7 +106,7 @@ void Chain::load_segment(std::uint64_t number) {
                (before.counts.committed > 0 || (fs::exists(log) && !is_emptied(log)))) {
       mend(segment, before, "the file is empty");
     } else {
-      segment.load(now_());
+      newest ? segment.load(now_()) : segment.look(now_());
       if (segment.counts().committed < before.counts.committed) {
         segment.discard();
         mend(segment, before,

@@ -2,8 +2,10 @@
 #include "queue/segment.hpp"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 
 namespace sluice::queue {
@@ -19,6 +21,7 @@ constexpr const char* schema =
     " dropped_by_age INTEGER NOT NULL, dropped_by_user INTEGER NOT NULL, superseded INTEGER NOT NULL,"
     " quarantined INTEGER NOT NULL, intervals BLOB NOT NULL, missing INTEGER NOT NULL DEFAULT 0);";
 
+constexpr int format = 2;
 constexpr const char* upgrade = "ALTER TABLE state ADD COLUMN missing INTEGER NOT NULL DEFAULT 0";
 
 constexpr const char* write_state_sql =
@@ -40,7 +43,7 @@ struct Segment::Opened {
                           .cache_kib = 128,
                           .checkpoint_pages = limits.checkpoint_pages,
                           .max_pages = 0,
-                          .user_version = 2,
+                          .user_version = format,
                           .schema = schema,
                           .upgrade = upgrade}) {}
 
@@ -59,10 +62,26 @@ Segment::Opened& Segment::open() {
 }
 
 void Segment::load(const Moment& now) {
-  sqlite::Connection& connection = open().connection;
+  load(open().connection, now);
+}
+
+void Segment::look(const Moment& now) {
+  const auto log = sqlite::with_suffix(file_, "-wal");
+  const bool written_back = ::access(log.c_str(), F_OK) != 0 && errno == ENOENT;
+  if (written_back && ::access(file_.c_str(), R_OK | W_OK) == 0) {
+    sqlite::Connection connection(sqlite::Connection::AsItIs(), file_);
+    if (connection.has_format(format)) return load(connection, now);
+  }
+  load(now);
+  close();
+}
+
+void Segment::load(sqlite::Connection& connection, const Moment& now) {
   const std::uint64_t last_before = last_;
-  first_ = static_cast<std::uint64_t>(connection.number("SELECT min(id) FROM messages"));
-  last_ = static_cast<std::uint64_t>(connection.number("SELECT max(id) FROM messages"));
+  sqlite::Statement ends(connection, "SELECT (SELECT min(id) FROM messages), (SELECT max(id) FROM messages)");
+  ends.step();
+  first_ = ends.unsigned_number(0);
+  last_ = ends.unsigned_number(1);
 
   starts_.clear();
   sqlite::Statement starts(connection, "SELECT first, start FROM starts ORDER BY first");
@@ -92,9 +111,12 @@ void Segment::load(const Moment& now) {
     }
     missing_ = state.unsigned_number(missing_column);
   }
-  sqlite::Statement count(connection, "SELECT count(*) FROM messages WHERE id > ?1");
-  count.bind(1, counted_to_).step();
-  uncounted_rows_ = count.unsigned_number(0);
+  uncounted_rows_ = 0;
+  if (counted_to_ < last_) {
+    sqlite::Statement count(connection, "SELECT count(*) FROM messages WHERE id > ?1");
+    count.bind(1, counted_to_).step();
+    uncounted_rows_ = count.unsigned_number(0);
+  }
   kept.committed += uncounted_rows_;
 
   if (last_before == 0) {

@@ -32,6 +32,18 @@ bool cannot_be_opened(const std::filesystem::path& file) {
   });
 }
 
+std::string in_uri(const std::string& path) {
+  std::string text;
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      text += c == '%' ? "%25" : c == '?' ? "%3f" : "%23";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 bool Error::is_damage() const {
@@ -77,14 +89,8 @@ void Connection::Close::operator()(sqlite3* handle) const {
 }
 
 Connection::Connection(std::filesystem::path file, const Settings& settings) : file_(std::move(file)) {
-  sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (settings.create ? SQLITE_OPEN_CREATE : 0);
-  const int result = sqlite3_open_v2(file_.c_str(), &handle, flags, nullptr);
-  handle_.reset(handle);
-  if (handle == nullptr) throw Error(result, file_, "out of memory");
-  sqlite3_extended_result_codes(handle, 1);
-  if (result != SQLITE_OK) fail("open");
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, lookaside_bytes, lookaside_count);
+  open(file_.c_str(), SQLITE_OPEN_READWRITE | (settings.create ? SQLITE_OPEN_CREATE : 0));
+  sqlite3* handle = handle_.get();
   // A file that is refused is not to be checkpointed when it is closed.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   // There is a log where the last one to use it was killed, or gave up: perhaps after a sync that had failed.
@@ -96,6 +102,24 @@ Connection::Connection(std::filesystem::path file, const Settings& settings) : f
   execute("PRAGMA locking_mode=EXCLUSIVE");
   created_ = begin(settings);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+}
+
+Connection::Connection(AsItIs, std::filesystem::path file) : file_(std::move(file)) {
+  open(("file:" + in_uri(file_.native()) + "?immutable=1").c_str(), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+void Connection::open(const char* name, int flags) {
+  sqlite3* handle = nullptr;
+  const int result = sqlite3_open_v2(name, &handle, SQLITE_OPEN_NOMUTEX | flags, nullptr);
+  handle_.reset(handle);
+  if (handle == nullptr) throw Error(result, file_, "out of memory");
+  sqlite3_extended_result_codes(handle, 1);
+  if (result != SQLITE_OK) fail("open");
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, lookaside_bytes, lookaside_count);
+}
+
+bool Connection::has_format(int user_version) {
+  return number("PRAGMA application_id") == application_id && number("PRAGMA user_version") == user_version;
 }
 
 Connection::~Connection() {

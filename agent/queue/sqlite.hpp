@@ -60,8 +60,14 @@ class Connection {
   /// number. Throws Error, also for a file of another program, and FormatError for a later one; both are left as
   /// they were.
   Connection(std::filesystem::path file, const Settings& settings);
+  /// For reading a file whose log has been written back, and which nobody writes meanwhile: without locks and without a log
+  /// of its own, in a third of the time. Whose file it is, and of which format, has not been looked at.
+  struct AsItIs {};
+  Connection(AsItIs, std::filesystem::path file);
   ~Connection();
 
+  /// Of this program, and of this format.
+  bool has_format(int user_version);
   void execute(const char* sql);
   std::int64_t number(const char* sql);  ///< the first column of the first row; 0 without rows
   std::string text(const char* sql);     ///< the same; empty without rows
@@ -82,6 +88,7 @@ class Connection {
   struct Close {
     void operator()(sqlite3* handle) const;
   };
+  void open(const char* name, int flags);
   void write_log_again() const;
   bool begin(const Settings& settings);
   void make(const Settings& settings);

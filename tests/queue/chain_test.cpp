@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "queue/fixture.hpp"
+#include "queue/sqlite.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -123,12 +124,38 @@ TEST_F(ChainTest, RefusesALaterFormatAndLeavesItAlone) {
 }
 
 TEST_F(ChainTest, TakesOverTheFormatBefore) {
-  append(1, 3);
+  append(1, 3000, 1000);
   close();
-  run_sql(segment_files().at(0), "ALTER TABLE state DROP COLUMN missing; PRAGMA user_version=1");
+  ASSERT_GE(segment_files().size(), 3U);
+  for (const std::filesystem::path& file : segment_files()) {
+    run_sql(file, "ALTER TABLE state DROP COLUMN missing; PRAGMA user_version=1");
+  }
   restart();
-  EXPECT_EQ(numbers(take_all()), range(1, 3));
+  EXPECT_EQ(queue->stats().quarantine.cases, 0U);
+  EXPECT_EQ(numbers(take_all()), range(1, 3000));
   expect_balanced();
+}
+
+// What was written after the last checkpoint stands in a segment's log only: also in one that is not the newest any more.
+TEST_F(ChainTest, FindsWhatStandsInTheLogOfAnOlderSegment) {
+  append(1, 2000, 1000);
+  queue->flush();
+  const std::filesystem::path older = segment_files().at(0);
+  close();
+  const std::filesystem::path log = sqlite::with_suffix(older, "-wal");
+  const std::filesystem::path kept = directory.path() / "kept-wal";
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(older.c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "UPDATE state SET expired = expired + 1, committed = committed + 1", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  std::filesystem::copy_file(log, kept);  // as kill -9 leaves it
+  sqlite3_close(db);
+  run_sql(older, "UPDATE state SET expired = expired - 1, committed = committed - 1");
+  std::filesystem::remove(log);
+  std::filesystem::copy_file(kept, log);
+  restart();
+  EXPECT_EQ(queue->stats().ledger.counts[Way::expired], 1U);
 }
 
 TEST_F(ChainTest, PutsARowThatCannotBeReadAside) {

@@ -104,6 +104,29 @@ TEST(Sqlite, RefusesAFileOfAnotherProgram) {
   EXPECT_EQ(content(file), before);
 }
 
+TEST(Sqlite, ReadsAFileAsItIsWithoutTouchingIt) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path file = directory.path() / "100% mine?#1.sqlite";
+  {
+    Connection connection(file, {.user_version = 3, .schema = "CREATE TABLE t(a)"});
+    connection.execute("INSERT INTO t VALUES(42)");
+  }
+  const auto written = std::filesystem::last_write_time(directory.path());
+  {
+    Connection connection(Connection::AsItIs(), file);
+    EXPECT_EQ(connection.number("SELECT a FROM t"), 42);
+    EXPECT_TRUE(connection.has_format(3));
+    EXPECT_FALSE(connection.has_format(2));
+    EXPECT_THROW(connection.execute("INSERT INTO t VALUES(43)"), Error);
+    Connection beside(Connection::AsItIs(), file);  // no lock
+    EXPECT_EQ(beside.number("SELECT a FROM t"), 42);
+  }
+  EXPECT_EQ(std::filesystem::last_write_time(directory.path()), written) << "a log was made";
+  Connection(file, {.user_version = 3}).execute("PRAGMA application_id=7");
+  EXPECT_FALSE(Connection(Connection::AsItIs(), file).has_format(3));
+  EXPECT_THROW(Connection(Connection::AsItIs(), directory.path() / "missing"), Error);
+}
+
 TEST(Sqlite, CreatesNothingWhereItIsNotToldTo) {
   const TemporaryDirectory directory;
   EXPECT_THROW(Connection(directory.path() / "a.sqlite", {.create = false}), Error);
