@@ -19,7 +19,11 @@ case "${1:-}" in
 esac
 
 jobs=$(nproc)
-if [ "$mode" = full ]; then export SLUICE_FULL=1; fi  # more power cuts, more edges (tests/gateway)
+said=()
+if [ "$mode" = full ]; then
+  export SLUICE_FULL=1  # 200 kills, 1,000 disks, ten minutes of soak, ten power cuts, 10,000 edges
+  said=(-V)             # what each fault test counted goes into the log, and is shown
+fi
 step() { printf '\n=== %s (%s)\n' "$*" "$(date +%T)"; }
 
 build() { # PRESET
@@ -32,12 +36,13 @@ run_tests() { # PRESET [CTEST ARGUMENTS]
   local preset=$1; shift
   step "test $preset"
   # A test that passes only at the second try is listed below as one to mend; it does not stop the others.
-  ctest --preset "$preset" -j "$jobs" --no-tests=error --repeat until-pass:2 --quiet --output-log "build/$preset/ctest.log" "$@" || {
+  ctest --preset "$preset" -j "$jobs" --no-tests=error --repeat until-pass:2 --quiet --output-log "build/$preset/ctest.log" "${said[@]}" "$@" || {
     grep -E 'Failed|\*\*\*|tests passed' "build/$preset/ctest.log" | tail -40
     grep -B2 -A60 -E '\*\*\*(Failed|Timeout|Exception)' "build/$preset/ctest.log" | head -400
     exit 1
   }
   grep -E '\*\*\*(Failed|Timeout|Exception)' "build/$preset/ctest.log" | sed 's/^/passed at the second try: /' || true
+  if [ "$mode" = full ]; then grep -hE '^[0-9]+: .*(lost|arrived under faults)' "build/$preset/ctest.log" | sed 's/^[0-9]*: //' || true; fi
   sed -n '/tests passed/,$p' "build/$preset/ctest.log"
   grep -E '[0-9]+% tests passed' "build/$preset/ctest.log"
 }
@@ -72,7 +77,7 @@ if [ "$mode" != quick ]; then
 fi
 build release
 if [ "$mode" = full ]; then
-  step "the long runs"
+  step "the benchmarks"
   tests/bench/full.sh build/release
 fi
 if [ "$mode" = quick ]; then run_tests release -LE gateway; else run_tests release; fi

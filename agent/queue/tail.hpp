@@ -154,6 +154,8 @@ class Tail {
   Reading reading() const;
 
  private:
+  /// So many that waiting for more would not make a transaction cheaper.
+  static constexpr std::size_t worth_writing_rows = 1000;
   static constexpr std::uint64_t no_live = std::numeric_limits<std::uint64_t>::max();
   enum class State : std::uint8_t { pending, writing, committed, gone };
   struct Entry {
@@ -166,6 +168,10 @@ class Tail {
     bool at_once = false;
   };
 
+  // A shared pointer may point at nothing and still have a deleter to be called.
+  static bool is_awaited(const std::shared_ptr<void>& until_committed) {
+    return until_committed.use_count() > 0;
+  }
   std::size_t index_of(std::uint64_t sequence) const;
   std::uint64_t front_sequence() const;
   bool behind() const { return covered_to_ + 1 < front_sequence(); }

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <ostream>
@@ -15,6 +14,7 @@
 #include "agent/agent_process.hpp"
 #include "support/broker.hpp"
 #include "support/cutting_proxy.hpp"
+#include "support/dose.hpp"
 #include "support/fake_broker.hpp"
 #include "support/free_port.hpp"
 #include "support/historian.hpp"
@@ -131,11 +131,7 @@ TEST_P(CutLink, InTheMiddleOfAPacketLosesNothing) {
   collect(count, GetParam().qos);
   Broker broker(persistent());
   CuttingProxy proxy(broker.port());
-  const char* asked = std::getenv("SLUICE_SEED");
-  const unsigned seed =
-      asked == nullptr ? std::random_device{}() : static_cast<unsigned>(std::strtoul(asked, nullptr, 10));
-  std::cout << "SLUICE_SEED=" << seed << '\n';
-  proxy.cut_each(200, 60'000, seed);
+  proxy.cut_each(200, 60'000, seed());
   Historian historian(broker.port());
   Account account(agent_, historian);
   agent_.configure(configuration(

@@ -112,7 +112,8 @@ TEST_P(DiskFaults, FullWhileItDrainsGoesOnDrainingAlsoAfterAKill) {
   ASSERT_TRUE(agent_.wait_drained(long_patience)) << agent_.buffer() << agent_.log();
   // Noted on the full disk: nothing of it is sent again.
   EXPECT_EQ(agent_.stop(), 0);
-  historian_.read();
+  // The broker passes them on in order.
+  ASSERT_TRUE(wait_until([&] { return historian_.read(), historian_.ids().size() >= before; }));
   const std::size_t arrived = historian_.arrived();
   disk_.free();
   const Account::Balance balance = settle();

@@ -5,13 +5,13 @@
 // SLUICE_TEST_KILLS: how many in each case, 200 with SLUICE_FULL=1. SLUICE_SEED repeats a run, as far as the machine does.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <random>
 
 #include "agent/account.hpp"
 #include "agent/agent_process.hpp"
 #include "support/broker.hpp"
+#include "support/dose.hpp"
 #include "support/historian.hpp"
 #include "support/wait_until.hpp"
 
@@ -19,16 +19,6 @@ namespace sluice::test {
 namespace {
 
 using std::chrono::milliseconds;
-
-unsigned number_from(const char* variable, unsigned otherwise) {
-  const char* asked = std::getenv(variable);
-  return asked == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(asked, nullptr, 10));
-}
-
-unsigned kills() {
-  const char* full = std::getenv("SLUICE_FULL");
-  return number_from("SLUICE_TEST_KILLS", full != nullptr && std::string(full) == "1" ? 200 : 6);
-}
 
 struct Queueing {
   const char* name;
@@ -64,10 +54,9 @@ class Kill : public testing::TestWithParam<Queueing> {
 };
 
 TEST_P(Kill, AtAnyMomentLosesNothing) {
-  const unsigned seed = number_from("SLUICE_SEED", std::random_device{}());
-  std::cout << "SLUICE_SEED=" << seed << '\n';
-  std::mt19937 random(seed);
-  for (unsigned killed = 0; killed < kills(); ++killed) {
+  const int kills = dose("SLUICE_TEST_KILLS", 6, 200);
+  std::mt19937 random(seed());
+  for (int killed = 0; killed < kills; ++killed) {
     const bool drains = killed % 3 != 0;
     const bool fills = killed % 3 != 1;
     if (drains) {

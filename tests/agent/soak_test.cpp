@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <random>
@@ -16,6 +15,7 @@
 #include "agent/agent_process.hpp"
 #include "support/broker.hpp"
 #include "support/cutting_proxy.hpp"
+#include "support/dose.hpp"
 #include "support/historian.hpp"
 #include "support/wait_until.hpp"
 
@@ -25,16 +25,6 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-unsigned number_from(const char* variable, unsigned otherwise) {
-  const char* asked = std::getenv(variable);
-  return asked == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(asked, nullptr, 10));
-}
-
-seconds duration() {
-  const char* full = std::getenv("SLUICE_FULL");
-  return seconds(number_from("SLUICE_TEST_SOAK", full != nullptr && std::string(full) == "1" ? 600 : 120));
-}
 
 struct Footprint {
   std::size_t resident_kib = 0;
@@ -115,16 +105,15 @@ class Soak : public testing::Test {
 };
 
 TEST_F(Soak, UnderMixedFaultsLosesNothingAndStaysAsItWas) {
-  const unsigned seed = number_from("SLUICE_SEED", std::random_device{}());
-  std::cout << "SLUICE_SEED=" << seed << '\n';
-  std::mt19937 random(seed);
+  const seconds duration(dose("SLUICE_TEST_SOAK", 120, 600));
+  std::mt19937 random(seed());
   agent_.configure(configuration(true));
   agent_.start();
   std::array<int, 4> faults{};
   const auto begin = Steady::now();
   std::optional<Footprint> first;  // of the last life, once it is at work
   Footprint most;
-  while (Steady::now() - begin < duration()) {
+  while (Steady::now() - begin < duration) {
     ASSERT_TRUE(wait_until([&] { return is_up(); })) << agent_.log();
     const std::size_t before = (historian_.read(), historian_.arrived());
     ASSERT_TRUE(wait_until([&] { return historian_.read(), historian_.arrived() > before + 1000; }))
@@ -133,7 +122,7 @@ TEST_F(Soak, UnderMixedFaultsLosesNothingAndStaysAsItWas) {
     most.resident_kib = std::max(most.resident_kib, now.resident_kib);
     most.descriptors = std::max(most.descriptors, now.descriptors);
     // One life lasts for the second half, to see it grow.
-    const bool may_kill = Steady::now() - begin < duration() / 2;
+    const bool may_kill = Steady::now() - begin < duration / 2;
     if (!may_kill && !first) first = now;
     const unsigned kind = may_kill ? random() % 4 : std::array{0U, 1U, 3U}[random() % 3];
     ++faults[kind];
@@ -151,12 +140,11 @@ TEST_F(Soak, UnderMixedFaultsLosesNothingAndStaysAsItWas) {
   Account::Balance balance;
   EXPECT_TRUE(wait_until([&] { return (balance = account_.balance()).lost == 0; })) << agent_.log();
   std::cout << balance << '\n';
-  std::cout << duration().count() << " s, " << emitted << " arrived under faults: broker stopped "
-            << faults[0] << ", frozen " << faults[1] << ", agent killed " << faults[2] << ", link cut "
-            << faults[3] << "; resident " << first.value_or(last).resident_kib << " KiB, at last "
-            << last.resident_kib << ", at most " << most.resident_kib << "; descriptors "
-            << first.value_or(last).descriptors << ", at last " << last.descriptors << ", at most "
-            << most.descriptors << '\n';
+  std::cout << duration.count() << " s, " << emitted << " arrived under faults: broker stopped " << faults[0]
+            << ", frozen " << faults[1] << ", agent killed " << faults[2] << ", link cut " << faults[3]
+            << "; resident " << first.value_or(last).resident_kib << " KiB, at last " << last.resident_kib
+            << ", at most " << most.resident_kib << "; descriptors " << first.value_or(last).descriptors
+            << ", at last " << last.descriptors << ", at most " << most.descriptors << '\n';
   EXPECT_EQ(balance.counted_away, 0U);
   EXPECT_GT(balance.promised, 0U);
   // A backlog read from the disk takes its share of [buffer] memory, 4 MiB, and the caches of the files that are open.

@@ -1,13 +1,11 @@
 #!/bin/bash
-# The long runs and the benchmarks: what tests/run.sh --full adds. Prints figures; a lost message fails it.
+# The benchmarks: what tests/run.sh --full adds. Prints figures; a lost message fails it.
 #   tests/bench/full.sh BUILD      BUILD: a release tree
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${1:?usage: tests/bench/full.sh BUILD}
 step() { printf '\n--- %s\n' "$*"; }
 
-step "200 kills while draining, of each link"
-SLUICE_TEST_KILLS=200 "$build/tests/agent/store_and_forward_test" --gtest_filter='*KilledAgain*' | grep -E 'committed|OK|FAILED|PASSED'
 step "routes: 10,000 rules against 10"
 "$build/tests/bench/route_bench"
 step "payloads"

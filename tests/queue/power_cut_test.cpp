@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <limits>
 #include <map>
@@ -18,6 +17,7 @@
 #include "queue/fixture.hpp"
 #include "queue/recorded_disk.hpp"
 #include "queue/simulated_disk.hpp"
+#include "support/dose.hpp"
 
 namespace sluice::queue {
 namespace {
@@ -29,18 +29,13 @@ using std::chrono::seconds;
 constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 constexpr unsigned cuts_a_life = 25;
 
-unsigned number_from(const char* variable, unsigned otherwise) {
-  const char* asked = std::getenv(variable);
-  return asked == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(asked, nullptr, 10));
-}
-
 struct Kind {
   const char* name;
   Durability level = Durability::strict;
   Sync sync = Sync::full;
   bool syncs_fail = false;
   bool fills_up = false;  // drops the oldest again and again
-  unsigned cuts = 100;    // the small dose
+  int cuts = 100;         // the small dose
   bool lanes = false;     // by priority, live messages first, and some by topic
 };
 
@@ -466,19 +461,17 @@ class PowerCut : public testing::TestWithParam<Kind> {
  protected:
   Tally cut(bool ignore_syncs = false) const {
     const Kind kind = GetParam();
-    const char* full = std::getenv("SLUICE_FULL");
-    const bool whole = full != nullptr && std::string(full) == "1";
-    const unsigned cuts = number_from("SLUICE_TEST_POWER_CUTS", whole ? kind.cuts * 10 : kind.cuts);
-    const std::uint32_t seed = number_from("SLUICE_SEED", std::random_device{}());
+    const auto cuts = static_cast<unsigned>(test::dose("SLUICE_TEST_POWER_CUTS", kind.cuts, 10 * kind.cuts));
+    const std::uint32_t seed = test::seed();
     Tally tally;
     for (unsigned made = 0, life = 0; made < cuts; made += cuts_a_life, ++life) {
       cut_power(Life(kind, seed + life), seed + life, std::min(cuts_a_life, cuts - made), ignore_syncs,
                 tally);
     }
-    std::cout << "SLUICE_SEED=" << seed << ": " << tally.images << " power cuts, committed " << tally.promised
-              << ", there " << tally.delivered << ", acknowledged ones again " << tally.again
-              << ", counted away " << tally.counted << ", lost " << tally.missing - tally.counted
-              << " (at most " << tally.most_missing << " by a cut)"
+    std::cout << tally.images << " power cuts, committed " << tally.promised << ", there " << tally.delivered
+              << ", acknowledged ones again " << tally.again << ", counted away " << tally.counted
+              << ", lost " << tally.missing - tally.counted << " (at most " << tally.most_missing
+              << " by a cut)"
               << ", disks with something wrong " << tally.bad << '\n';
     return tally;
   }
