@@ -43,7 +43,7 @@ Courier::Courier(const queue::Options& options, queue::Queue& queue, plugin::Ups
       live_first_(options.order == queue::Order::live_first),
       replay_(options.replay_rate, clock),
       pause_(pause_min, pause_max) {
-  queue_.on_ready([this] { wake(); });
+  queue_.on_ready([this](bool) { wake(); });
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 

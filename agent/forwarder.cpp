@@ -42,7 +42,7 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
                   .replayed = options.id == ForwarderOptions::Id::payload},
                  most_gathered_bytes, clock),
       session_(std::move(session), *this, clock, metrics, log) {
-  queue_.on_ready([this] { session_.wake(); });
+  queue_.on_ready([this](bool appended) { appended ? session_.give_room_here() : session_.wake(); });
 }
 
 void Forwarder::start() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whom the session tells what happens. All calls come from the session's thread, one at a time, never from
-// inside publish(), and may call the session back; none may block.
+// Whom the session tells what happens. All calls come from the session's thread, on_room() also from one that calls
+// give_room_here(); one at a time, never from inside publish(), and may call the session back; none may block.
 #pragma once
 
 #include <cstdint>

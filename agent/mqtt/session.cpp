@@ -40,6 +40,9 @@ PublishResult Session::publish(const Publication& publication, std::string* why)
 void Session::wake() {
   thread_->wake();
 }
+void Session::give_room_here() {
+  thread_->give_room_here();
+}
 void Session::limit_window(std::size_t n) {
   thread_->limit_window(n);
 }

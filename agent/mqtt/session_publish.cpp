@@ -112,6 +112,8 @@ PublishResult Session::Thread::send(const Publication& publication, bool own, st
   const TimePoint now = Steady::now();
   if (in_flight_.empty()) answers_due_ = now + ack_patience_;
   in_flight_.add(id, {publication.token, qos, own, now});
+  published_at_ = now;
+  ++publications_;
   if (own) offline_id_ = id;
   return PublishResult::sent;
 }

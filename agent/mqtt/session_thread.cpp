@@ -17,6 +17,9 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr auto beat = std::chrono::seconds(1);  // the loop turns at least so often
+// What follows so soon on another goes out together with those that follow on it.
+constexpr auto burst = std::chrono::microseconds(200);
+constexpr int never_so_many_bytes = 1 << 16;
 constexpr std::size_t least_gathering_window = 8;
 constexpr int shortest_answer_bytes = 4;  // PUBACK without a reason
 constexpr int rounds_before_poll = 64;    // of publishing and answering, before the socket is read again
@@ -90,6 +93,40 @@ void Session::Thread::wake() {
   event_.signal();
 }
 
+void Session::Thread::give_room_here() {
+  // From inside the listener, or while the session's thread is awake: it will look.
+  std::unique_lock turn(turn_, std::defer_lock);
+  if (turning_ == std::this_thread::get_id() || !turn.try_lock()) return wake();
+  const TimePoint now = Steady::now();
+  const bool in_bursts = published_together_ > 1 || now < published_at_ + burst;
+  if (phase_ != Phase::up || moving_back_ || in_flight_.size() >= window() || in_bursts) {
+    turn.unlock();
+    return wake();
+  }
+  turning_ = std::this_thread::get_id();
+  const bool first = in_flight_.empty();
+  if (first)
+    client_->gather_answers(never_so_many_bytes);  // it waits for whatever comes, and is to wait for more
+  room_ = true;
+  give_room();
+  client_->flush();
+  // The session's thread waits as if nothing had been published: has it anything else to wait for now?
+  const bool changed = first || !may_let_answers_wait() || expected_answers_ > 0 || client_->has_events();
+  turning_ = std::thread::id();
+  turn.unlock();
+  if (changed) event_.signal();
+}
+
+void Session::Thread::begin_turn() {
+  turn_.lock();
+  turning_ = std::this_thread::get_id();
+}
+
+void Session::Thread::end_turn() {
+  turning_ = std::thread::id();
+  turn_.unlock();
+}
+
 SessionStatus Session::Thread::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
@@ -99,14 +136,18 @@ void Session::Thread::run() {
   if (!options_.clean_start && !keeps_session_) {
     log_.warn("clean_start = false keeps nothing with MQTT 5 unless session_expiry is above 0");
   }
+  begin_turn();
   attempt_at_ = Steady::now();
   set_state(LinkState::waiting, {});
   bool touchable = true;
   while ((touchable = turn()) && !(phase_ == Phase::waiting && stopping())) {
   }
+  if (touchable) {
+    discard_client(false);
+    update_status();
+  }
+  end_turn();
   if (!touchable) return;
-  discard_client(false);
-  update_status();
   set_state(LinkState::stopped, "stopped");
   const std::lock_guard lock(mutex_);
   finished_ = true;
@@ -160,9 +201,12 @@ void Session::Thread::note_wake() {
 bool Session::Thread::poll_for(short wanted, Duration timeout) {
   const int fd = client_ && phase_ != Phase::waiting ? client_->fd() : -1;
   std::array<pollfd, 2> polled{pollfd{event_.fd(), POLLIN, 0}, pollfd{fd, fd < 0 ? short{0} : wanted, 0}};
-  if (::poll(polled.data(), polled.size(), static_cast<int>(timeout.count())) <= 0) return false;
+  end_turn();
+  const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(timeout.count()));
+  begin_turn();
+  if (ready <= 0) return false;
   if ((polled[0].revents & POLLIN) != 0) event_.clear();
-  if (fd >= 0 && polled[1].revents != 0) client_->on_socket(polled[1].revents);
+  if (fd >= 0 && polled[1].revents != 0 && client_->fd() == fd) client_->on_socket(polled[1].revents);
   return true;
 }
 
@@ -283,7 +327,9 @@ void Session::Thread::give_room() {
   if (!may_give_room()) return;
   room_ = false;
   expected_answers_ = 0;
+  const std::uint64_t before = publications_;
   listener_.on_room();
+  if (publications_ > before) published_together_ = publications_ - before;
 }
 
 void Session::Thread::limit_window(std::size_t n) {

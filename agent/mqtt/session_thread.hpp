@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread of a session: the loop that connects, waits and gives out what happens. Shared by the Session and
 // the thread itself, since one that the resolver holds outlives stop(); it then touches nothing but itself.
-// Functions without another word are the session thread's alone.
+// Functions without another word are the session thread's alone, or those of a thread that is in its place while it waits
+// (give_room_here): whoever holds turn_.
 #pragma once
 
 #include <atomic>
@@ -30,6 +31,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void start();
   void stop(std::chrono::milliseconds limit);
   void wake();
+  void give_room_here();
   SessionStatus status() const;
   std::uint64_t heartbeat() const { return heartbeat_; }
   bool is_connecting() const { return resolving_; }
@@ -50,6 +52,10 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   /// then "offline" is published, then comes DISCONNECT.
   enum class Phase : std::uint8_t { waiting, connecting, up, leaving };
   enum class Leaving : std::uint8_t { draining, saying_offline, disconnecting };
+
+  // Whose turn it is.
+  void begin_turn();
+  void end_turn();
 
   // The loop.
   void run();
@@ -126,6 +132,9 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
     explicit Meters(Metrics& metrics);
   } meters_;
 
+  std::mutex turn_;                         // held all the time, but while polling
+  std::atomic<std::thread::id> turning_{};  // the holder
+
   // Self-synchronised.
   EventFd event_;
   std::atomic<bool> woken_{false};
@@ -142,7 +151,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   std::optional<TimePoint> stop_by_;
   SessionStatus status_;
 
-  // The session thread's.
+  // guarded by turn_
   BrokerList brokers_;
   Subscriptions subscriptions_;
   InFlight in_flight_;
@@ -180,8 +189,11 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   TimePoint connect_deadline_;
   TimePoint up_since_;
   TimePoint misc_at_;
-  TimePoint answers_due_;     // by then the socket is read, where answers may wait
-  bool looks_after_ = false;  // reads the socket once what woke it has been published
+  TimePoint published_at_;  // the last one
+  std::uint64_t publications_ = 0;
+  std::uint64_t published_together_ = 0;  // by on_room(), the last time that there was something
+  TimePoint answers_due_;                 // by then the socket is read, where answers may wait
+  bool looks_after_ = false;              // reads the socket once what woke it has been published
 };
 
 }  // namespace sluice::mqtt

@@ -47,7 +47,7 @@ Queue::Queue(Storage& storage, Options options, Log log, Use use)
     : storage_(storage),
       tails_(make_tails(options)),
       keeper_(std::make_unique<Keeper>(
-          storage, std::move(options), tails_, [this] { ready(); }, std::move(log))) {
+          storage, std::move(options), tails_, [this] { ready(false); }, std::move(log))) {
   if (use == Use::inspect) {
     for (const auto& tail : tails_) tail->close();
   }
@@ -59,13 +59,13 @@ Queue::~Queue() {
   stop();
 }
 
-void Queue::ready() const {
-  std::function<void()> call;
+void Queue::ready(bool appended) const {
+  std::function<void(bool)> call;
   {
     const std::lock_guard lock(on_ready_mutex_);
     call = on_ready_;
   }
-  if (call) call();
+  if (call) call(appended);
 }
 
 Push Queue::append(Delivery&& delivery, std::shared_ptr<void> until_committed) {
@@ -127,7 +127,7 @@ void Queue::cancel(std::span<const Delivery> deliveries) {
 }
 
 void Queue::act_on(bool ready, const std::optional<Nanoseconds>& write_by) {
-  if (ready) this->ready();
+  if (ready) this->ready(true);
   if (write_by) storage_.wake_by(*write_by);
 }
 
@@ -200,7 +200,7 @@ void Queue::give_back_loss(const std::string& id) {
   keeper_->losses().give_back(id);
 }
 
-void Queue::on_ready(std::function<void()> call) {
+void Queue::on_ready(std::function<void(bool)> call) {
   const std::lock_guard lock(on_ready_mutex_);
   on_ready_ = std::move(call);
 }

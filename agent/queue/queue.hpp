@@ -99,8 +99,8 @@ class Queue {
   void give_back_loss(const std::string& id);
 
   /// `call` is called when take() or take_losses() may give something after it gave nothing: by any thread, without locks,
-  /// briefly.
-  void on_ready(std::function<void()> call);
+  /// briefly. `appended`: by the one that has just appended it, from within append().
+  void on_ready(std::function<void(bool appended)> call);
 
   /// Whether the wall clock is right, as far as the kernel knows. Any thread.
   bool clock_is_synchronised() const;
@@ -146,7 +146,7 @@ class Queue {
   bool stop();
 
  private:
-  void ready() const;
+  void ready(bool appended) const;
   void act_on(bool ready, const std::optional<Nanoseconds>& write_by);
   void correct(Delivery& delivery) const;
   bool commit_portion(std::span<Delivery> deliveries, Lane lane, std::uint64_t bytes);
@@ -161,7 +161,7 @@ class Queue {
   const std::unique_ptr<Keeper> keeper_;                       // on the storage thread
   std::atomic<Lane> refused_{Lane::normal};                    // had no room last
   mutable std::mutex on_ready_mutex_;
-  std::function<void()> on_ready_;  // guarded by on_ready_mutex_
+  std::function<void(bool)> on_ready_;  // guarded by on_ready_mutex_
   std::once_flag stopped_;
 };
 

@@ -70,7 +70,7 @@ Rates queue_per_second(const std::filesystem::path& directory, std::uint64_t mes
   std::mutex mutex;
   std::condition_variable changed;
   bool ready = false;
-  queue.on_ready([&] {
+  queue.on_ready([&](bool) {
     const std::lock_guard lock(mutex);
     ready = true;
     changed.notify_one();

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct Record {
   std::size_t most_in_flight = 0;
   std::vector<std::pair<Level, std::string>> log;
   std::map<std::uint64_t, Publication> unanswered;
+  std::set<std::thread::id> publishers;  ///< the threads in which something was published
 };
 
 class Harness : public Listener {
@@ -61,11 +63,18 @@ class Harness : public Listener {
     return add(std::move(publication));
   }
   std::uint64_t add(Publication publication) {
-    const std::lock_guard lock(mutex_);
-    publication.token = ++last_token_;
-    outbox_.push_back(std::move(publication));
+    const std::uint64_t token = put(std::move(publication));
     session_.wake();
-    return last_token_;
+    return token;
+  }
+  /// The same, published in this thread where the session lets it.
+  void add_here(std::string topic, std::string payload) {
+    Publication publication;
+    publication.topic = std::move(topic);
+    publication.payload = std::move(payload);
+    publication.qos = 1;
+    put(std::move(publication));
+    session_.give_room_here();
   }
 
   /// Waits until `condition` holds for the record.
@@ -127,6 +136,7 @@ class Harness : public Listener {
           record.unacceptable.emplace_back(next.token, why);
         } else {
           record.unanswered[next.token] = next;
+          record.publishers.insert(std::this_thread::get_id());
           record.most_in_flight = std::max(record.most_in_flight, record.unanswered.size());
         }
         outbox_.pop_front();
@@ -153,6 +163,12 @@ class Harness : public Listener {
   }
 
  private:
+  std::uint64_t put(Publication publication) {
+    const std::lock_guard lock(mutex_);
+    publication.token = ++last_token_;
+    outbox_.push_back(std::move(publication));
+    return last_token_;
+  }
   template <typename Change>
   void change(Change&& make) {
     {

@@ -63,7 +63,7 @@ Options options_of(const std::filesystem::path& directory, unsigned round) {
     [[maybe_unused]] const auto written = write(pipe, "x", 1);
   };
   std::counting_semaphore<> ready(0);
-  queue.on_ready([&] { ready.release(); });
+  queue.on_ready([&](bool) { ready.release(); });
   std::thread consumer([&] {
     std::mt19937 random(seed);
     std::vector<Outgoing> taken;

@@ -190,7 +190,7 @@ TEST_F(DeadLettersTest, WhatIsRefusedAgainIsNotRetriedByTheSameCommand) {
   refuse(1, 1200);  // three portions
   std::counting_semaphore<> ready(0);
   std::atomic<bool> ended = false;
-  queue->on_ready([&] { ready.release(); });
+  queue->on_ready([&](bool) { ready.release(); });
   std::thread broker([&] {
     std::vector<Outgoing> taken;
     while (!ended) {

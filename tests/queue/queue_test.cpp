@@ -206,7 +206,7 @@ TEST_F(QueueTest, HandsOutABacklogLargerThanItsMemory) {
   std::mutex mutex;
   std::condition_variable changed;
   bool ready = true;
-  queue->on_ready([&] {
+  queue->on_ready([&](bool) {
     const std::lock_guard lock(mutex);
     ready = true;
     changed.notify_one();
@@ -347,7 +347,7 @@ TEST_F(QueueTest, HoldsRoomForWhatGoesToSeveralQueues) {
 
 TEST_F(QueueTest, CallsOnReadyAfterItHadNothing) {
   std::atomic<int> calls = 0;
-  queue->on_ready([&] { ++calls; });
+  queue->on_ready([&](bool) { ++calls; });
   append(1, 1);
   EXPECT_EQ(calls, 0);  // nobody has asked in vain yet
   std::vector<Outgoing> taken;
