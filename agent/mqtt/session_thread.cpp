@@ -111,7 +111,8 @@ void Session::Thread::give_room_here() {
   give_room();
   client_->flush();
   // The session's thread waits as if nothing had been published: has it anything else to wait for now?
-  const bool changed = first || !may_let_answers_wait() || expected_answers_ > 0 || client_->has_events();
+  const bool waits = expected_answers_ > 0 ? waits_for_answers_ : may_let_answers_wait();
+  const bool changed = first || !waits || client_->has_events();
   turning_ = std::thread::id();
   turn.unlock();
   if (changed) event_.signal();
@@ -239,9 +240,12 @@ std::size_t Session::Thread::answers_worth_waiting_for() const {
 
 void Session::Thread::wait_for_answers(std::size_t count, Duration timeout) {
   client_->gather_answers(shortest_answer_bytes * static_cast<int>(count));
-  if (poll_for(wanted(), std::min(timeout, ack_patience_))) return;
-  client_->gather_answers(1);
-  poll_for(wanted(), timeout);
+  waits_for_answers_ = true;
+  if (!poll_for(wanted(), std::min(timeout, ack_patience_))) {
+    client_->gather_answers(1);
+    poll_for(wanted(), timeout);
+  }
+  waits_for_answers_ = false;
 }
 
 Session::Thread::TimePoint Session::Thread::next_timer() {

@@ -193,7 +193,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   std::uint64_t publications_ = 0;
   std::uint64_t published_together_ = 0;  // by on_room(), the last time that there was something
   TimePoint answers_due_;                 // by then the socket is read, where answers may wait
-  bool looks_after_ = false;              // reads the socket once what woke it has been published
+  bool waits_for_answers_ = false;
+  bool looks_after_ = false;  // reads the socket once what woke it has been published
 };
 
 }  // namespace sluice::mqtt

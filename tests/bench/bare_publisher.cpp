@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client library alone as a publisher at QoS 1, for the comparison.
 //   bare_publisher PORT flood COUNT WINDOW [FIRST]   as fast as acknowledged, WINDOW unanswered at most
-//   bare_publisher PORT paced COUNT RATE             RATE a second, each with the time at which it is published
+//   bare_publisher PORT paced COUNT RATE             RATE a second, each with the time at which it is published, and the
+//                                                    properties that the agent gives it
 // Prints one line of JSON: seconds from CONNACK to the last PUBACK, messages a second, processor seconds.
+#include <mqtt_protocol.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -28,11 +30,20 @@ class Publisher : public BareClient {
                                         ++static_cast<Publisher*>(self)->answered_;
                                       });
   }
-  void publish(std::uint64_t number) {
+  void publish(std::uint64_t number, const mosquitto_property* properties = nullptr) {
     const std::string payload = make_payload(number, wall_ns());
     check(mosquitto_publish_v5(handle(), nullptr, topic, static_cast<int>(payload.size()), payload.data(), 1,
-                               false, nullptr));
+                               false, properties));
     ++sent_;
+  }
+  /// With the properties that the agent gives a message.
+  void publish_the_same(std::uint64_t number) {
+    mosquitto_property* properties = nullptr;
+    check(mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, "application/json"));
+    check(mosquitto_property_add_string_pair(&properties, MQTT_PROP_USER_PROPERTY, "id",
+                                             ("1/" + std::to_string(number + 1)).c_str()));
+    publish(number, properties);
+    mosquitto_property_free_all(&properties);
   }
   std::uint64_t unanswered() const { return sent_ - answered_; }
 
@@ -58,7 +69,7 @@ void pace(Publisher& publisher, std::uint64_t count, double rate) {
     const auto due =
         begin + std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(i) * 1e9 / rate));
     for (auto left = due - Steady::now(); left.count() > 0; left = due - Steady::now()) publisher.turn(left);
-    publisher.publish(i);
+    publisher.publish_the_same(i);
   }
 }
 
