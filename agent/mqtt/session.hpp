@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one MQTT session of the agent: keeps a link to the first broker that takes it, publishes within a window
 // and reports each answer to its listener. It stores nothing: what has no answer is its caller's to keep.
-// Owned by the agent. One thread of its own runs everything but give_room_here(); each function says who may call it. "The session's
-// thread" is whichever of them is at it: there is never more than one.
+// Owned by the agent. One thread of its own runs everything, but what give_room_here() does in its place; each function says
+// who may call it. "Session thread" is whichever of the two is at it: never both.
 #pragma once
 
 #include <chrono>
@@ -70,9 +70,9 @@ class Session {
 
   /// Any thread: on_room() soon, if the link is up.
   void wake();
-  /// Any thread that can do without the answer: on_room() now, in this thread, where the session's own would only be woken for
-  /// it, and has published nothing for a moment; otherwise wake(). The way over another thread is most of what a single
-  /// message costs, in time and in processor time.
+  /// Any thread: on_room() now and in this thread, if the session's own waits and nothing has been published for a moment;
+  /// otherwise wake(). The way over another thread is most of what a single message costs, in time and in processor
+  /// time. Returns when on_room() does, which blocks nowhere.
   void give_room_here();
 
   /// Session thread only: at most `n` unanswered publications at once, from now on; 0 = the usual window.
