@@ -18,6 +18,13 @@ class Clock {
   virtual std::uint64_t boot() const = 0;     ///< the first 64 bits of the kernel's boot id
 };
 
+/// Both clocks at one moment, to about a microsecond: they are read one after the other, and a thread may be held up between.
+struct Instant {
+  Nanoseconds wall{0};
+  Nanoseconds monotonic{0};
+};
+Instant instant(const Clock& clock);
+
 class SystemClock : public Clock {
  public:
   SystemClock();

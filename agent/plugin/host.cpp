@@ -160,7 +160,8 @@ sluice_host Host::make_abi(Host& host) {
 }
 
 Stamp Host::stamp() const {
-  return {clock_.wall().count(), clock_.monotonic().count(), clock_.boot()};
+  const Instant now = instant(clock_);
+  return {now.wall.count(), now.monotonic.count(), clock_.boot()};
 }
 
 sluice_status Host::refuse(const char* function, const Fault& fault) {

@@ -59,5 +59,38 @@ TEST(ManualClock, HasAnotherBootAfterReboot) {
   EXPECT_EQ(clock.wall(), wall);
 }
 
+// Held up for some milliseconds each time that the wall clock is read, but the last.
+class HeldUpClock : public ManualClock {
+ public:
+  explicit HeldUpClock(int times) : times_(times) {}
+  Nanoseconds wall() const override {
+    const Nanoseconds read = ManualClock::wall();
+    if (times_-- > 0) const_cast<HeldUpClock*>(this)->advance(std::chrono::milliseconds(4 + times_));
+    return read;
+  }
+
+ private:
+  mutable int times_;
+};
+
+TEST(Instant, IsThatOfBothClocks) {
+  const ManualClock clock;
+  EXPECT_EQ(instant(clock).wall, clock.wall());
+  EXPECT_EQ(instant(clock).monotonic, clock.monotonic());
+}
+
+TEST(Instant, IsReadAgainWhereTheThreadWasHeldUpBetweenTheTwo) {
+  const Nanoseconds difference = ManualClock().wall() - ManualClock().monotonic();
+  for (const int times : {1, 2}) {
+    const HeldUpClock clock(times);
+    const Instant read = instant(clock);
+    EXPECT_EQ(read.wall - read.monotonic, difference) << times;
+  }
+  // Always: the best of a few.
+  const HeldUpClock clock(100);
+  const Instant read = instant(clock);
+  EXPECT_LE(std::chrono::abs(read.wall - read.monotonic - difference), std::chrono::milliseconds(51));
+}
+
 }  // namespace
 }  // namespace sluice
