@@ -2,7 +2,8 @@
 // Takes deliveries from the queue, encodes and publishes them within the session's window, and gives the answers back to
 // the queue: queue -> encode -> session -> acknowledgement -> queue. It alone knows the three of them together.
 //
-// Works on the session's thread; reply(), wake() and status() are for any thread.
+// Works on the session's thread, and in its place on one that appends to the queue (Session::give_room_here); reply(), wake()
+// and status() are for any thread.
 //
 // What it took from the queue it keeps until it is answered, so that a session that was lost costs nothing: everything
 // unanswered is published again, in order. A message that the broker keeps refusing, or at which it keeps closing the

@@ -4,7 +4,8 @@
 #   tests/run.sh            everything: the tests under the address, undefined and thread sanitizers, ten seconds of each
 #                           fuzzer, the release tests and those in the emulated gateway; three quarters of an hour on 2 cores
 #   tests/run.sh --quick    the release tests, but those in the emulated gateway; ten minutes
-#   tests/run.sh --full     everything, and the long runs (200 kills, 60 s of each fuzzer, benchmarks, ten power cuts)
+#   tests/run.sh --full     everything, and the long runs (200 kills, 60 s of each fuzzer, ten minutes of soak, benchmarks,
+#                           ten power cuts)
 #
 # The last line is CTest's summary of the release tests.
 set -euo pipefail

@@ -61,7 +61,7 @@ class Connection {
   /// they were.
   Connection(std::filesystem::path file, const Settings& settings);
   /// For reading a file whose log has been written back, and which nobody writes meanwhile: without locks and without a log
-  /// of its own, in a third of the time. Whose file it is, and of which format, has not been looked at.
+  /// of its own, which takes a third of the time off. Whose file it is, and of which format, has not been looked at.
   struct AsItIs {};
   Connection(AsItIs, std::filesystem::path file);
   ~Connection();
