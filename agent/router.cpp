@@ -66,7 +66,7 @@ Push Router::accept(Message&& message, const std::shared_ptr<void>& until_commit
 Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<void>& until_committed) {
   const auto table = this->table();
   std::vector<Routed> all;
-  std::vector<Share> shares;
+  Shares shares;
   for (Message& message : messages) {
     mark_time(message);
     Routed& routed =
@@ -83,7 +83,7 @@ Push Router::accept_all(std::vector<Message>&& messages, const std::shared_ptr<v
   return Push::ok;
 }
 
-void Router::add_share(std::vector<Share>& shares, std::uint32_t output, Delivery&& delivery) {
+void Router::add_share(Shares& shares, std::uint32_t output, Delivery&& delivery) {
   const auto found =
       std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.output == output; });
   Share& share = found != shares.end() ? *found : shares.emplace_back(Share{output, {}});
@@ -91,7 +91,7 @@ void Router::add_share(std::vector<Share>& shares, std::uint32_t output, Deliver
 }
 
 // Into all of the queues, or into none.
-Push Router::store(const Table& table, std::vector<Share>& shares,
+Push Router::store(const Table& table, Shares& shares,
                    const std::shared_ptr<void>& until_committed) {
   // A shared pointer may point at nothing and still have a deleter to be called.
   const bool somebody_waits = until_committed.use_count() > 0;
@@ -184,7 +184,7 @@ Router::Outcome Router::route_from_broker(Message&& message) {
 Router::Routed Router::find_destinations(const Table& table, const std::shared_ptr<const Message>& message,
                                          route::From from) {
   Routed routed;
-  std::vector<route::Rules::Hit> hits;
+  thread_local std::vector<route::Rules::Hit> hits;  // keeps its memory
   routed.matched = table.rules.route(message->topic, from, hits);
   for (const route::Rules::Hit& hit : hits) {
     const route::Rule& rule = table.rules.rules()[hit.rule];

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/container/small_vector.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,14 +79,18 @@ class Router : public plugin::Upstream {
     std::string input;    // empty: the message came from the broker
     std::string problem;  // in words
   };
+  // Mostly there is one: that takes no memory of its own.
+  template <typename T>
+  using MostlyOne = boost::container::small_vector<T, 1>;
   // What goes into one store.
   struct Share {
     std::uint32_t output;
-    std::vector<Delivery> deliveries;
+    MostlyOne<Delivery> deliveries;
     bool goes_without = false;
   };
+  using Shares = MostlyOne<Share>;
   struct Routed {
-    std::vector<Share> to_stores;
+    Shares to_stores;
     std::vector<std::pair<std::uint32_t, Delivery>> to_instances;  // with the index of the output
     bool matched = false;
     std::vector<BadRewrite> bad_rewrites;
@@ -93,13 +98,13 @@ class Router : public plugin::Upstream {
 
   void mark_time(Message& message) const;
   std::shared_ptr<const Table> table() const;
-  static void add_share(std::vector<Share>& shares, std::uint32_t output, Delivery&& delivery);
+  static void add_share(Shares& shares, std::uint32_t output, Delivery&& delivery);
   static Routed find_destinations(const Table& table, const std::shared_ptr<const Message>& message,
                                   route::From from);
   // To be called once for each message that is taken, not for one that is offered again.
   void count(const Routed& routed);
   std::size_t deliver_to_instances(const Table& table, Routed& routed);
-  Push store(const Table& table, std::vector<Share>& shares, const std::shared_ptr<void>& until_committed);
+  Push store(const Table& table, Shares& shares, const std::shared_ptr<void>& until_committed);
   void count_dropped(const std::string& output, Store& store, std::size_t messages);
   void note_refused(queue::Queue& queue);
 

@@ -186,6 +186,7 @@ void Keeper::look_after_files(Nanoseconds now) {
     files_.lanes().drop_old();
   }
   forget_dropped();
+  for (LaneKeeper& lane : lanes_) lane.tail().hand_back({});
   files_.lanes().save(true);
   save_state();
   files_.keep_reserve();

@@ -133,6 +133,7 @@ bool LaneKeeper::write_due(Nanoseconds now) {
   }
   store_.write(rows, start_);
   tail_.finish_write(store_.last(), released);
+  tail_.hand_back(std::move(released));
   // What a large message or a burst needed is not kept.
   constexpr std::size_t usual = 256U << 10U;
   if (packed_.capacity() > usual) std::string().swap(packed_);

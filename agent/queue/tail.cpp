@@ -41,6 +41,7 @@ Tail::Appended Tail::append(std::span<Delivery> deliveries, const std::shared_pt
                             Nanoseconds now, Released& released) {
   const std::size_t bytes = bytes_of(deliveries);
   const std::lock_guard lock(mutex_);
+  take_back(released);
   const Appended room = make_room(bytes, is_awaited(until_committed), now, released);
   return room.push == Push::ok ? push_all(deliveries, until_committed, now, released) : room;
 }
@@ -172,6 +173,22 @@ void Tail::close() {
     closed_ = true;
   }
   room_.notify_all();
+}
+
+void Tail::hand_back(Released&& released) {
+  // Whoever waits is told now.
+  for (auto& [delivery, until_committed] : released) until_committed.reset();
+  const std::lock_guard lock(mutex_);
+  handed_back_.swap(released);
+}
+
+void Tail::take_back(Released& released) {
+  constexpr std::size_t at_a_time = 4;
+  if (!handed_back_.empty()) released.reserve(at_a_time);
+  for (std::size_t i = 0; i < at_a_time && !handed_back_.empty(); ++i) {
+    released.push_back(std::move(handed_back_.back()));
+    handed_back_.pop_back();
+  }
 }
 
 void Tail::freed() {

@@ -11,6 +11,7 @@
 // out. What it has not taken when the memory is needed becomes backlog.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -101,6 +102,9 @@ class Tail {
   /// Waits until there is room for what was refused last.
   bool wait_room(Nanoseconds timeout);
   void close();
+  /// Freed by those who append, a few at a time: memory is freed soonest by the thread that took it, and its
+  /// allocator's lock is not fought over. What they have not freed until the next time is freed here.
+  void hand_back(Released&& released);
 
   /// Up to `max`, in order; without `backlog` only what has come since the link is up, and may go before the rest.
   /// `read_ahead`: the storage thread should read on.
@@ -167,6 +171,9 @@ class Tail {
     State state = State::pending;
     bool at_once = false;
   };
+  // Memory for many at a time: one thread takes it and another gives it back.
+  using Entries = boost::container::deque<
+      Entry, void, boost::container::deque_options_t<boost::container::block_bytes<std::size_t{8} << 10U>>>;
 
   // A shared pointer may point at nothing and still have a deleter to be called.
   static bool is_awaited(const std::shared_ptr<void>& until_committed) {
@@ -198,12 +205,13 @@ class Tail {
   bool is_taken(std::uint64_t sequence) const;
   bool fits(std::size_t bytes) const;
   void freed();
+  void take_back(Released& released);
 
   const Limits limits_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
   // guarded by mutex_
-  std::deque<Entry> entries_;
+  Entries entries_;
   std::deque<ReadAhead> buffer_;
   std::size_t entry_bytes_ = 0;
   std::size_t buffer_bytes_ = 0;
@@ -224,6 +232,7 @@ class Tail {
   bool new_edge_ = false;
   std::unordered_map<std::string, std::uint64_t> newest_;  // pending, by topic, where that matters
   std::optional<Nanoseconds> early_due_;                   // of what has been superseded unwritten
+  Released handed_back_;
   std::vector<Outcome> outcomes_;
   std::vector<Dead> dead_;
   std::vector<std::pair<Outcome, std::string>> settled_while_writing_;

@@ -122,6 +122,7 @@ std::vector<Tail::Pending> Tail::begin_write(std::size_t max_rows, std::size_t m
 void Tail::finish_write(std::uint64_t written_to, Released& released) {
   const std::lock_guard lock(mutex_);
   if (writing_to_ == 0) return;
+  released.reserve(released.size() + std::min(entries_.size(), writing_to_ - writing_from_ + 1));
   for (std::size_t i = index_of(writing_from_); i < entries_.size() && entries_[i].sequence <= writing_to_;
        ++i) {
     Entry& entry = entries_[i];
