@@ -105,26 +105,39 @@ void Forwarder::on_room() {
   if (!send_replies() || is_pausing() || !losses_.send(session_)) return;
   gathering_.release_due(ready_);
   hold(ready_);
-  if (!send_held()) return;
-  while (!suspect_) {
-    taken_.clear();
-    if (queue_.take(taken_, taken_at_once, may_send_backlog()) == 0) return;
-    for (queue::Outgoing& outgoing : taken_) {
-      const bool replayed = replay_.is_replayed(outgoing);
-      gathering_.add(std::move(outgoing), replayed, ready_);
-    }
-    hold(ready_);
-    if (!send_held()) return;
+  // What of the backlog has been taken waits for what is live, too.
+  if (options_.live_first && !suspect_ && unpublished_ > 0 && unpublished_ <= taken_at_once) take(false);
+  while (send_held() && !suspect_ && take(may_send_backlog())) {
   }
+}
+
+bool Forwarder::take(bool backlog) {
+  taken_.clear();
+  queue_.take(taken_, taken_at_once, backlog);
+  for (queue::Outgoing& outgoing : taken_) {
+    const bool replayed = replay_.is_replayed(outgoing);
+    gathering_.add(std::move(outgoing), replayed, ready_);
+  }
+  hold(ready_);
+  return !taken_.empty();
 }
 
 void Forwarder::hold(std::vector<Parcel>& parcels) {
   for (Parcel& parcel : parcels) {
     const std::uint64_t token = parcel.parts.front().sequence;
-    held_.push_back({.parcel = std::move(parcel), .token = token});
+    Place place = held_.end();
+    if (options_.live_first && !parcel.replayed) {
+      while (place != held_.begin() && may_overtake(token, *std::prev(place))) --place;
+    }
+    held_.insert(place, {.parcel = std::move(parcel), .token = token});
     ++unpublished_;
   }
   parcels.clear();
+}
+
+// Whether what is live goes before this one, which is held.
+bool Forwarder::may_overtake(std::uint64_t token, const Held& held) {
+  return !held.published && held.parcel.replayed && queue::lane_of(held.token) >= queue::lane_of(token);
 }
 
 void Forwarder::on_acknowledged(std::uint64_t token) {

@@ -95,7 +95,9 @@ class Forwarder : public mqtt::Listener {
   bool send_replies();
   bool send_held();
   Sent send(Held& held);
+  bool take(bool backlog);
   void hold(std::vector<Parcel>& parcels);
+  static bool may_overtake(std::uint64_t token, const Held& held);
   std::chrono::seconds drop_expired(Parcel& parcel);
   mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry,
                                      bool replayed) const;

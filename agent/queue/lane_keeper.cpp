@@ -12,7 +12,7 @@ namespace sluice::queue {
 namespace {
 
 constexpr std::size_t rows_a_transaction = 8192;
-constexpr std::size_t rows_a_read = 500;
+constexpr std::size_t rows_a_read = 125;
 constexpr Nanoseconds look_interval = std::chrono::seconds(1);
 
 }  // namespace
@@ -79,9 +79,14 @@ void LaneKeeper::settle_dead() {
       } else {
         std::optional<StoredRow> row = store_.read_one(one.sequence);
         if (!row) continue;
+        try {
+          letter.topic = unpack(row->data).topic();
+        } catch (const UnpackError& error) {
+          put_aside(*row, error.what());
+          continue;
+        }
         letter.id = id_of(row->start, one.sequence);
         letter.data = std::move(row->data);
-        letter.topic = unpack(letter.data).topic();
       }
       letters.push_back(std::move(letter));
     }
@@ -167,32 +172,16 @@ void LaneKeeper::forget_dropped() {
 void LaneKeeper::read_ahead() {
   const auto after = tail_.wants_rows();
   if (!after) return;
-  // The other half may still be there. In memory a message takes several times the bytes that it is stored as.
-  const std::size_t room = tail_.read_ahead_bytes() / 2;
-  constexpr std::size_t unpacked = 4;
+  // The other half may still be there. A small message takes as much again of the memory for its place there.
+  const std::size_t room = tail_.read_ahead_bytes() / 4;
   std::vector<StoredRow> rows;
-  bool end = store_.read(*after, rows_a_read, room / unpacked, rows);
-  std::vector<Tail::ReadAhead> messages;
-  messages.reserve(rows.size());
-  std::uint64_t reached = *after;
-  std::size_t used = 0;
-  for (const StoredRow& row : rows) {
-    if (used >= room) {
-      end = false;
-      break;
-    }
-    reached = row.sequence;
-    try {
-      Delivery delivery = unpack(row.data);
-      const std::size_t bytes = footprint(delivery) + sizeof(Tail::ReadAhead);
-      used += bytes;
-      messages.push_back({row.sequence, row.start, std::move(delivery), bytes});
-    } catch (const UnpackError& error) {
-      put_aside(row, error.what());
-    }
-  }
+  const bool end = store_.read(*after, rows_a_read, room, rows);
+  std::vector<Tail::ReadAhead> ahead;
+  ahead.reserve(rows.size());
+  for (StoredRow& row : rows) ahead.push_back({row.sequence, row.start, std::move(row.data)});
+  const std::uint64_t reached = rows.empty() ? *after : rows.back().sequence;
   Tail::Released released;
-  if (tail_.add_rows(std::move(messages), reached, end, released)) ready_();
+  if (tail_.add_rows(ahead, reached, end, released)) ready_();
 }
 
 void LaneKeeper::put_aside(const StoredRow& row, const std::string& reason) {

@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "base/packed.hpp"
 #include "queue/keeper.hpp"
 #include "queue/tail.hpp"
 #include "queue/verification.hpp"
@@ -136,22 +137,36 @@ bool Queue::wait_room(std::chrono::nanoseconds timeout) {
 }
 
 std::size_t Queue::take(std::vector<Outgoing>& out, std::size_t max, bool backlog) {
-  std::size_t count = 0;
+  const std::size_t before = out.size();
   bool read_ahead = false;
   for (const auto& tail : tails_) {
-    if (count == max) break;
+    read_ahead = take_from(*tail, max - (out.size() - before), backlog, out) || read_ahead;
+  }
+  if (read_ahead) storage_.wake();
+  return out.size() - before;
+}
+
+// True: the storage thread should read on.
+bool Queue::take_from(Tail& tail, std::size_t max, bool backlog, std::vector<Outgoing>& out) {
+  const std::size_t before = out.size();
+  bool read_ahead = false;
+  // Where none of them can be read, the next ones: to find nothing means that there is nothing.
+  for (bool all_bad = max > 0; all_bad;) {
     Tail::Released released;
-    bool more = false;
-    std::vector<Tail::Taken> taken = tail->take(max - count, backlog, more, released);
-    read_ahead = read_ahead || more;
-    count += taken.size();
+    std::vector<Tail::Taken> taken = tail.take(max, backlog, read_ahead, released);
     for (Tail::Taken& one : taken) {
+      try {
+        if (!one.packed.empty()) one.delivery = unpack(one.packed);
+      } catch (const UnpackError& error) {
+        dead_letter(one.sequence, error.what());
+        continue;
+      }
       correct(one.delivery);
       out.push_back({one.sequence, id_of(one.start, one.sequence), std::move(one.delivery), one.replayed});
     }
+    all_bad = !taken.empty() && out.size() == before;
   }
-  if (read_ahead) storage_.wake();
-  return count;
+  return read_ahead;
 }
 
 void Queue::link_up() {

@@ -153,6 +153,7 @@ class Queue {
   void for_dead_letters(const std::function<bool(std::vector<DeadLetter>&&)>& portion);
 
   Storage& storage_;
+  bool take_from(Tail& tail, std::size_t max, bool backlog, std::vector<Outgoing>& out);
   Tail& tail_of(std::uint64_t sequence) { return *tails_[index_of(lane_of(sequence))]; }
   Push append_to_several(std::span<Delivery> deliveries, const std::shared_ptr<void>& until_committed);
   void settle(std::uint64_t sequence, Way way, std::string reason);

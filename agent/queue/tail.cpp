@@ -262,8 +262,7 @@ void Tail::forget(const Interval& range, Released& released) {
       ++row;
       continue;
     }
-    buffer_bytes_ -= row->bytes;
-    released.emplace_back(std::move(row->delivery), nullptr);
+    buffer_bytes_ -= row->bytes();
     row = buffer_.erase(row);
   }
   for (std::size_t i = index_of(range.first); i < entries_.size() && entries_[i].sequence <= range.last;

@@ -50,12 +50,15 @@ class Tail {
     std::uint64_t start = 0;
     Delivery delivery;
     bool replayed = false;
+    std::string packed = {};  ///< the delivery, where it was read from disk
   };
+  /// Stays packed until it is taken: so it is smaller, and the thread that takes it allocates what it will free.
   struct ReadAhead {
     std::uint64_t sequence = 0;
     std::uint64_t start = 0;
-    Delivery delivery;
-    std::size_t bytes = 0;
+    std::string packed;
+
+    std::size_t bytes() const { return sizeof *this + packed.size(); }
   };
   /// What happened to sequences that have been written.
   struct Outcome {
@@ -134,7 +137,7 @@ class Tail {
   /// After which sequence to read, where the reader is behind and needs more.
   std::optional<std::uint64_t> wants_rows() const;
   /// The rows after that sequence: all up to `reached`, or all there are. True: the reader had found nothing.
-  bool add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released);
+  bool add_rows(std::vector<ReadAhead>& rows, std::uint64_t reached, bool end, Released& released);
   /// This part of the memory is for what is read ahead, the rest for what is accepted.
   std::size_t read_ahead_bytes() const { return limits_.memory / 4; }
 

@@ -38,8 +38,8 @@ void Tail::take_live(std::size_t max, std::vector<Taken>& taken) {
 void Tail::take_backlog(std::size_t max, std::vector<Taken>& taken) {
   while (!buffer_.empty() && taken.size() < max) {
     ReadAhead& row = buffer_.front();
-    taken.push_back({row.sequence, row.start, std::move(row.delivery), true});
-    buffer_bytes_ -= row.bytes;
+    buffer_bytes_ -= row.bytes();
+    taken.push_back({row.sequence, row.start, {}, true, std::move(row.packed)});
     buffer_.pop_front();
   }
   if (!buffer_.empty() || behind()) return;
@@ -88,14 +88,11 @@ std::optional<std::uint64_t> Tail::wants_rows() const {
   return covered_to_;
 }
 
-bool Tail::add_rows(std::vector<ReadAhead>&& rows, std::uint64_t reached, bool end, Released& released) {
+bool Tail::add_rows(std::vector<ReadAhead>& rows, std::uint64_t reached, bool end, Released& released) {
   const std::lock_guard lock(mutex_);
   for (ReadAhead& row : rows) {
-    if (row.sequence >= live_next_ || taken_live_.contains(row.sequence)) {
-      released.emplace_back(std::move(row.delivery), nullptr);
-      continue;
-    }
-    buffer_bytes_ += row.bytes;
+    if (row.sequence >= live_next_ || taken_live_.contains(row.sequence)) continue;
+    buffer_bytes_ += row.bytes();
     buffer_.push_back(std::move(row));
   }
   // Nothing is written while the storage thread reads, so what has left the front meanwhile was read, or is gone.

@@ -174,6 +174,22 @@ TEST_F(ChainTest, PutsARowThatCannotBeReadAside) {
   expect_balanced();
 }
 
+TEST_F(ChainTest, TakesWhatFollowsRowsThatCannotBeRead) {
+  append(1, 5);
+  close();
+  run_sql(segment_files().at(0), "UPDATE messages SET data = x'ff00' WHERE id <= 3");
+  restart();
+  queue->flush();
+  queue->flush();  // what is to be read has been read, after the first
+  std::vector<Outgoing> taken;
+  EXPECT_EQ(queue->take(taken, 2, true), 1U);
+  EXPECT_EQ(queue->take(taken, 2, true), 1U);
+  EXPECT_EQ(numbers(taken), (std::vector<std::uint64_t>{4, 5}));
+  queue->flush();
+  EXPECT_EQ(queue->stats().ledger.counts[Way::quarantined], 3U);
+  expect_balanced();
+}
+
 TEST_F(ChainTest, ReadsOnPastRowsThatCannotBeRead) {
   append(1, 5);
   close();
