@@ -69,7 +69,7 @@ void Keeper::open(bool begin_start) {
 void Keeper::load(bool begin_start) {
   files_.load();
   dropped_before_ = files_.state().values().dropped;
-  look_for_oldest();
+  if (!begin_start) look_for_oldest();  // the agent's start does not wait for it: work() looks at once
   open_ = true;
   if (begin_start) this->begin_start();
 }

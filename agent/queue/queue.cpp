@@ -156,7 +156,7 @@ bool Queue::take_from(Tail& tail, std::size_t max, bool backlog, std::vector<Out
     std::vector<Tail::Taken> taken = tail.take(max, backlog, read_ahead, released);
     for (Tail::Taken& one : taken) {
       try {
-        if (!one.packed.empty()) one.delivery = unpack(one.packed);
+        if (!one.delivery.message) one.delivery = unpack(one.packed);
       } catch (const UnpackError& error) {
         dead_letter(one.sequence, error.what());
         continue;

@@ -50,7 +50,7 @@ class Tail {
     std::uint64_t start = 0;
     Delivery delivery;
     bool replayed = false;
-    std::string packed = {};  ///< the delivery, where it was read from disk
+    std::string packed = {};  ///< read from disk: the delivery, to be unpacked
   };
   /// Stays packed until it is taken: so it is smaller, and the thread that takes it allocates what it will free.
   struct ReadAhead {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client library alone as a publisher at QoS 1, for the comparison.
 //   bare_publisher PORT flood COUNT WINDOW [FIRST]   as fast as acknowledged, WINDOW unanswered at most
+//   bare_publisher PORT replayed COUNT WINDOW        the same, each with the properties that the agent gives its backlog
 //   bare_publisher PORT paced COUNT RATE             RATE a second, each with the time at which it is published, and the
 //                                                    properties that the agent gives it
 // Prints one line of JSON: seconds from CONNACK to the last PUBACK, messages a second, processor seconds.
@@ -37,11 +38,14 @@ class Publisher : public BareClient {
     ++sent_;
   }
   /// With the properties that the agent gives a message.
-  void publish_the_same(std::uint64_t number) {
+  void publish_the_same(std::uint64_t number, bool replayed) {
     mosquitto_property* properties = nullptr;
     check(mosquitto_property_add_string(&properties, MQTT_PROP_CONTENT_TYPE, "application/json"));
     check(mosquitto_property_add_string_pair(&properties, MQTT_PROP_USER_PROPERTY, "id",
                                              ("1/" + std::to_string(number + 1)).c_str()));
+    if (replayed) {
+      check(mosquitto_property_add_string_pair(&properties, MQTT_PROP_USER_PROPERTY, "replayed", "true"));
+    }
     publish(number, properties);
     mosquitto_property_free_all(&properties);
   }
@@ -56,9 +60,11 @@ class Publisher : public BareClient {
   std::uint64_t answered_ = 0;
 };
 
-void flood(Publisher& publisher, std::uint64_t first, std::uint64_t count, std::uint64_t window) {
+template <typename Publish>
+void flood(Publisher& publisher, std::uint64_t first, std::uint64_t count, std::uint64_t window,
+           Publish publish) {
   for (std::uint64_t i = first; i < first + count;) {
-    while (i < first + count && publisher.unanswered() < window) publisher.publish(i++);
+    while (i < first + count && publisher.unanswered() < window) publish(i++);
     publisher.turn(std::chrono::seconds(1));
   }
 }
@@ -69,7 +75,7 @@ void pace(Publisher& publisher, std::uint64_t count, double rate) {
     const auto due =
         begin + std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(i) * 1e9 / rate));
     for (auto left = due - Steady::now(); left.count() > 0; left = due - Steady::now()) publisher.turn(left);
-    publisher.publish_the_same(i);
+    publisher.publish_the_same(i, false);
   }
 }
 
@@ -84,10 +90,11 @@ double processor_seconds() {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: bare_publisher PORT flood COUNT WINDOW [FIRST] | PORT paced COUNT RATE\n");
+    std::fprintf(stderr, "usage: bare_publisher PORT flood COUNT WINDOW [FIRST] | PORT replayed COUNT WINDOW | PORT paced COUNT RATE\n");
     return 64;
   }
-  const bool paced = std::string(argv[2]) == "paced";
+  const std::string how = argv[2];
+  const bool paced = how == "paced";
   const std::uint64_t count = std::strtoull(argv[3], nullptr, 10);
   const double rate = std::atof(argv[4]);
   const std::uint64_t window = paced ? 1000 : static_cast<std::uint64_t>(rate);
@@ -95,8 +102,11 @@ int main(int argc, char** argv) {
   const Steady::time_point begin = Steady::now();
   if (paced) {
     pace(publisher, count, rate);
+  } else if (how == "replayed") {
+    flood(publisher, 0, count, window, [&](std::uint64_t i) { publisher.publish_the_same(i, true); });
   } else {
-    flood(publisher, argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 0, count, window);
+    flood(publisher, argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 0, count, window,
+          [&](std::uint64_t i) { publisher.publish(i); });
   }
   while (publisher.unanswered() > 0) publisher.turn(std::chrono::seconds(1));
   const double seconds = std::chrono::duration<double>(Steady::now() - begin).count();

@@ -177,7 +177,8 @@ TEST_F(ChainTest, PutsARowThatCannotBeReadAside) {
 TEST_F(ChainTest, TakesWhatFollowsRowsThatCannotBeRead) {
   append(1, 5);
   close();
-  run_sql(segment_files().at(0), "UPDATE messages SET data = x'ff00' WHERE id <= 3");
+  run_sql(segment_files().at(0), "UPDATE messages SET data = x'ff00' WHERE id <= 2");
+  run_sql(segment_files().at(0), "UPDATE messages SET data = x'' WHERE id = 3");
   restart();
   queue->flush();
   queue->flush();  // what is to be read has been read, after the first
