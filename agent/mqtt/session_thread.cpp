@@ -20,7 +20,9 @@ constexpr auto beat = std::chrono::seconds(1);  // the loop turns at least so of
 // What follows so soon on another goes out together with those that follow on it.
 constexpr auto burst = std::chrono::microseconds(200);
 constexpr int never_so_many_bytes = 1 << 16;
-constexpr std::size_t least_gathering_window = 8;
+// Of a full window, how much is read together: more of it would leave a broker on the same machine without work, or
+// without a processor.
+constexpr std::size_t gathered_part = 8;
 constexpr int shortest_answer_bytes = 4;  // PUBACK without a reason
 constexpr int rounds_before_poll = 64;    // of publishing and answering, before the socket is read again
 
@@ -231,11 +233,11 @@ void Session::Thread::wait_for_news(Duration timeout) {
   if (!woken) poll_for(wanted(), Duration(0));
 }
 
-// With the window full, nothing can be done about one answer that is not done better about many.
+// With the window full, nothing can be done about one answer that is not done better about several.
 std::size_t Session::Thread::answers_worth_waiting_for() const {
   if (phase_ != Phase::up || wanted() != POLLIN) return 0;
   if (expected_answers_ > 0) return std::min(expected_answers_, in_flight_.size());
-  return in_flight_.size() >= window() && window() >= least_gathering_window ? window() / 2 : 0;
+  return in_flight_.size() >= window() ? window() / gathered_part : 0;
 }
 
 void Session::Thread::wait_for_answers(std::size_t count, Duration timeout) {
