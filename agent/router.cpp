@@ -91,8 +91,7 @@ void Router::add_share(Shares& shares, std::uint32_t output, Delivery&& delivery
 }
 
 // Into all of the queues, or into none.
-Push Router::store(const Table& table, Shares& shares,
-                   const std::shared_ptr<void>& until_committed) {
+Push Router::store(const Table& table, Shares& shares, const std::shared_ptr<void>& until_committed) {
   // A shared pointer may point at nothing and still have a deleter to be called.
   const bool somebody_waits = until_committed.use_count() > 0;
   const bool alone = shares.size() == 1;

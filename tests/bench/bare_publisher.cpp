@@ -90,7 +90,9 @@ double processor_seconds() {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: bare_publisher PORT flood COUNT WINDOW [FIRST] | PORT replayed COUNT WINDOW | PORT paced COUNT RATE\n");
+    std::fprintf(stderr,
+                 "usage: bare_publisher PORT flood COUNT WINDOW [FIRST] | PORT replayed COUNT WINDOW | PORT "
+                 "paced COUNT RATE\n");
     return 64;
   }
   const std::string how = argv[2];

@@ -28,8 +28,8 @@ class HandedBackTest : public ::testing::Test {
   }
 
   std::size_t held() const {
-    return static_cast<std::size_t>(
-        std::count_if(watched_.begin(), watched_.end(), [](const auto& message) { return !message.expired(); }));
+    return static_cast<std::size_t>(std::count_if(watched_.begin(), watched_.end(),
+                                                  [](const auto& message) { return !message.expired(); }));
   }
 
   void append() {
