@@ -70,8 +70,8 @@ def main():
         for line in MEASUREMENTS[name].lines:
             print(table.row(line, figures[line.key], f"tests/bench/run.sh build/release {name}"), flush=True)
         kept |= figures
-    if chosen.figures:
-        chosen.figures.write_text(json.dumps(kept, indent=1))
+        if chosen.figures:
+            chosen.figures.write_text(json.dumps(kept, indent=1))
     if chosen.picture:
         lines = [line for name in ORDER for line in MEASUREMENTS[name].lines]
         chosen.picture.write_text(picture.draw([(line, kept.get(line.key)) for line in lines]))
