@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "queue/fixture.hpp"
+
 namespace sluice::queue {
 namespace {
 
@@ -67,6 +69,21 @@ TEST_F(HandedBackTest, WhereNobodyAppendsTheNextTimeFreesIt) {
   tail_.hand_back(std::move(released_));
   tail_.hand_back({});
   EXPECT_EQ(held(), 0U);
+}
+
+// As the keeper does once a second, where there is a backlog: what is written is not kept in memory then.
+TEST_F(QueueTest, FreesWhatHasBeenWrittenWhereNobodyAppendsAnyMore) {
+  options.memory = 64U << 10U;
+  restart();
+  append(2, 20, 10'000);
+  Delivery delivery = delivery_of(1);
+  const std::weak_ptr<const Message> watched = delivery.message;
+  ASSERT_EQ(queue->append(std::move(delivery)), Push::ok);
+  delivery = {};
+  advance(std::chrono::seconds(2));
+  ASSERT_EQ(queue->stats().messages, 20U);
+  advance(std::chrono::seconds(1));
+  EXPECT_TRUE(watched.expired());
 }
 
 }  // namespace
