@@ -176,7 +176,7 @@ TEST(Tls, AMissingFileIsNamedAndTriedAgain) {
 
 TEST(Tls, APortThatSpeaksNoTlsIsToldSo) {
   Broker broker;
-  Options options = options_for({"mqtts://localhost:" + std::to_string(broker.port())});
+  Options options = options_for({"mqtts://127.0.0.1:" + std::to_string(broker.port())});
   const Certificates certificates;
   options.tls.ca_file = certificates.ca();
   Harness harness(options);

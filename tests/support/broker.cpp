@@ -59,7 +59,7 @@ std::string Broker::configuration() const {
   if (!options_.extra.empty() && options_.extra.back() != '\n') text += '\n';
   text += "listener " + std::to_string(port_) + " 127.0.0.1\n";
   if (tls_port_ != 0) {
-    text += "listener " + std::to_string(tls_port_) + " 127.0.0.1\n";
+    text += "listener " + std::to_string(tls_port_) + " localhost\n";
     if (!options_.psk.empty()) {
       text += "psk_hint sluice\n";
     } else {
