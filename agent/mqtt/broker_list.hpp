@@ -25,6 +25,8 @@ class BrokerList {
 
   /// The attempt failed: the next broker is current, and is to be tried after the answer.
   Duration failed();
+  /// The attempt failed, but the broker has another address, which is to be tried after the answer.
+  Duration failed_at_one_address() { return jitter(min_); }
   /// The link to the current broker was lost, which is tried again after the answer. `proven`: it had worked.
   Duration lost(bool proven);
   /// Another client took the session over: after some times in a row a pause well above the usual.

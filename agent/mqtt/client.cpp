@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -166,6 +165,10 @@ Client::Client(const Options& options, const BrokerAddress& broker, const Client
 
 Client::~Client() = default;
 
+const std::string& Client::server_name() const {
+  return options_.tls.server_name.empty() ? broker_.host : options_.tls.server_name;
+}
+
 void Client::set_up(const ClientOptions& how) {
   mosquitto* handle = handle_.get();
   mosquitto_int_option(handle, MOSQ_OPT_PROTOCOL_VERSION, static_cast<int>(options_.version));
@@ -183,7 +186,7 @@ void Client::set_up(const ClientOptions& how) {
       throw std::runtime_error("mqtt.status_topic \"" + how.will->topic + "\" is not a valid topic");
     }
   }
-  if (broker_.tls) apply_tls(handle, options_.tls);
+  if (broker_.tls) apply_tls(handle, options_.tls, server_name());
 
   mosquitto_connect_v5_callback_set(handle, Callbacks::on_connect);
   mosquitto_disconnect_v5_callback_set(handle, Callbacks::on_disconnect);
@@ -202,28 +205,23 @@ void Client::set_up(const ClientOptions& how) {
   }
 }
 
-void Client::connect(bool ipv4_only) {
+void Client::connect(const std::string& address) {
   mosquitto* handle = handle_.get();
   logged_.clear();
   mosquitto_log_callback_set(handle, Callbacks::on_log);
   // The limit of an earlier connection would stay; the CONNACK lowers it again.
   mosquitto_int_option(handle, MOSQ_OPT_SEND_MAXIMUM, std::numeric_limits<std::uint16_t>::max());
-  mosquitto_string_option(handle, MOSQ_OPT_BIND_ADDRESS, ipv4_only ? "0.0.0.0" : nullptr);
   reused_ = limits_.has_value();
   answered_ = false;
   dropped_ = false;
   unflushed_ = 0;
   gathered_bytes_ = 1;
   tcp_connecting_ = true;
-  failed_in_tcp_ = false;
   errno = 0;
-  const int result = mosquitto_connect_async(handle, broker_.host.c_str(), broker_.port,
+  const int result = mosquitto_connect_async(handle, address.c_str(), broker_.port,
                                              static_cast<int>(options_.keepalive.count()));
   const int error = errno;
-  if (result > 0) {
-    failed_in_tcp_ = result == MOSQ_ERR_ERRNO;
-    if (!dropped_) fail(words_for(result, error));
-  }
+  if (result > 0 && !dropped_) fail(words_for(result, error));
 }
 
 int Client::fd() const {
@@ -262,7 +260,6 @@ void Client::finish_tcp_connect() {
   socklen_t size = sizeof error;
   ::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) {
-    failed_in_tcp_ = true;
     fail(error_text(error));
     return;
   }
@@ -314,8 +311,7 @@ std::string Client::words_for(int result, int error) const {
   }
   const bool tls_error = result == MOSQ_ERR_TLS || (result == MOSQ_ERR_ERRNO && error == EPROTO);
   if (broker_.tls && (tls_error || (ended && !logged_.empty()))) {
-    return tls_failure_in_words(handle_.get(), logged_,
-                                options_.tls.server_name.empty() ? broker_.host : options_.tls.server_name);
+    return tls_failure_in_words(handle_.get(), logged_, server_name());
   }
   switch (result) {
     case MOSQ_ERR_SUCCESS:
@@ -326,8 +322,6 @@ std::string Client::words_for(int result, int error) const {
       return "the broker did not answer within the keepalive";
     case MOSQ_ERR_ERRNO:
       return error == 0 ? "the connection failed" : error_text(error);
-    case MOSQ_ERR_EAI:
-      return fmt::format("the name \"{}\" cannot be resolved: {}", broker_.host, ::gai_strerror(error));
     case MOSQ_ERR_PROTOCOL:
       return "the broker broke the protocol";
     default:

@@ -81,12 +81,11 @@ class Client {
 
   const BrokerAddress& broker() const { return broker_; }
 
-  /// Begins a connection; a Connected or a Disconnected event follows. Blocks while the system resolves the name
-  /// of the broker. `ipv4_only`: leave out the other addresses of the name.
+  /// Begins a connection to one address of the broker; a Connected or a Disconnected event follows.
   /// A second call resends what is in flight, if the broker still has the session.
-  void connect(bool ipv4_only);
-  /// The TCP connection does not stand yet, or came to nothing.
-  bool failed_in_tcp() const { return failed_in_tcp_ || tcp_connecting_; }
+  void connect(const std::string& address);
+  /// The TCP connection does not stand yet.
+  bool connecting_in_tcp() const { return tcp_connecting_; }
 
   /// The socket, or -1, and what to poll it for.
   int fd() const;
@@ -126,6 +125,7 @@ class Client {
   struct Callbacks;  // the library's, which record
 
   void set_up(const ClientOptions& how);
+  const std::string& server_name() const;
   void finish_tcp_connect();
   void step_handshake();
   void check(int result);
@@ -145,7 +145,6 @@ class Client {
   bool reused_ = false;        // connect() was called before
   bool answered_ = false;      // there was a CONNACK since connect()
   bool tcp_connecting_ = false;
-  bool failed_in_tcp_ = false;
   bool dropped_ = true;  // there is no connection, whatever the library's socket says
 };
 

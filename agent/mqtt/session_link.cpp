@@ -2,6 +2,7 @@
 // How a link of the session comes about, is lost, and is given up; and what its client reports.
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "mqtt/reason.hpp"
 #include "mqtt/session_thread.hpp"
@@ -14,10 +15,6 @@ constexpr unsigned short_links_before_hint = 3;
 constexpr unsigned barren_links_before_discard = 2;
 // A link that lived so long had nothing to do with the takeover before it.
 constexpr auto settled = std::chrono::minutes(5);
-
-bool is_numeric(const std::string& host) {
-  return host.find(':') != std::string::npos || host.find_first_not_of("0123456789.") == std::string::npos;
-}
 
 }  // namespace
 
@@ -52,21 +49,34 @@ bool Session::Thread::connect() {
       client_index_ = index;
     }
   } catch (const std::exception& error) {
-    attempt_failed(error.what());
+    broker_failed(error.what());
     return true;
   }
+  std::vector<std::string> addresses;
+  std::string failure;
+  if (!resolve_broker(addresses, failure)) return false;
+  if (addresses.empty()) {
+    broker_failed(failure);
+    return true;
+  }
+  connect_deadline_ = Steady::now() + options_.connect_timeout;
+  client_->connect(addresses_[index].choose(std::move(addresses)));
+  return true;
+}
+
+bool Session::Thread::resolve_broker(std::vector<std::string>& addresses, std::string& failure) {
   {
     const std::lock_guard lock(mutex_);
     resolving_ = true;
   }
-  client_->connect(ipv4_only_[index] && !is_numeric(brokers_.current().host));
-  {
-    const std::lock_guard lock(mutex_);
-    resolving_ = false;
-    if (abandoned_) return false;
+  try {
+    addresses = resolve(brokers_.current().host);
+  } catch (const std::exception& error) {
+    failure = error.what();
   }
-  connect_deadline_ = Steady::now() + options_.connect_timeout;
-  return true;
+  const std::lock_guard lock(mutex_);
+  resolving_ = false;
+  return !abandoned_;
 }
 
 void Session::Thread::discard_client(bool broker_forgot) {
@@ -78,20 +88,31 @@ void Session::Thread::discard_client(bool broker_forgot) {
   forgets_ = false;
 }
 
-void Session::Thread::attempt_failed(const std::string& words, std::optional<std::uint8_t> reason) {
-  if (client_ && client_->failed_in_tcp()) ipv4_only_[client_index_] = !ipv4_only_[client_index_];
+void Session::Thread::address_failed(const std::string& words, std::optional<std::uint8_t> reason) {
+  AddressRound& addresses = addresses_[brokers_.index()];
+  const std::string address = addresses.chosen_of_several();
+  const std::string where = to_string(brokers_.current()) + (address.empty() ? "" : " (" + address + ")");
+  attempt_failed(where, words, addresses.failed() ? brokers_.failed_at_one_address() : brokers_.failed(),
+                 reason);
+}
+
+void Session::Thread::broker_failed(const std::string& words, std::optional<std::uint8_t> reason) {
+  const std::string where = to_string(brokers_.current());
+  attempt_failed(where, words, brokers_.failed(), reason);
+}
+
+void Session::Thread::attempt_failed(const std::string& where, const std::string& words, Duration pause,
+                                     std::optional<std::uint8_t> reason) {
   if (reconnect_now_) discard_client(false);
   reconnect_now_ = false;
   phase_ = Phase::waiting;
   meters_.failed_attempts.add();
-  const std::string broker = to_string(brokers_.current());
-  const Duration pause = brokers_.failed();
   attempt_at_ = Steady::now() + pause;
-  const std::string what = broker + ": " + words;
+  const std::string what = where + ": " + words;
   set_state(LinkState::waiting, what);
   // The same failure again and again is one line of the log.
-  const Level level = what == last_failure_ ? Level::debug : Level::warn;
-  last_failure_ = what;
+  const bool again = std::exchange(last_failures_[where], words) == words;
+  const Level level = again ? Level::debug : Level::warn;
   if (log_.enabled(level))
     log_about(reason).line(level, what + "; next attempt in " + std::to_string(pause.count()) + " ms");
 }
@@ -224,7 +245,8 @@ void Session::Thread::refused_connect(const Connected& event) {
   client_->drop();
   // Its will does not fit, and the next one must be another.
   if (event.code == 0x9A || event.code == 0x9B) discard_client(false);
-  attempt_failed(words, event.code);
+  addresses_[brokers_.index()].refused();
+  broker_failed(words, event.code);
 }
 
 void Session::Thread::link_up(const Connected& event) {
@@ -236,7 +258,7 @@ void Session::Thread::link_up(const Connected& event) {
   answered_ = false;
   up_since_ = now;
   misc_at_ = now + std::chrono::seconds(1);
-  last_failure_.clear();
+  last_failures_.clear();
   ++connected_count_;
   meters_.connections.add();
   meters_.up.set(1);
@@ -266,7 +288,7 @@ void Session::Thread::handle(const Disconnected& event) {
         phase_ = Phase::waiting;
         attempt_at_ = Steady::now();
       } else {
-        attempt_failed(event.words, event.reason);
+        address_failed(event.words, event.reason);
       }
       return;
     case Phase::up:

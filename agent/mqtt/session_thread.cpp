@@ -55,7 +55,7 @@ Session::Thread::Thread(Options options, Listener& listener, const Clock& clock,
       brokers_(options_),
       subscriptions_(options_, log_),
       purge_(options_.brokers.size(), keeps_session_ && options_.unclean_start),
-      ipv4_only_(options_.brokers.size(), false) {
+      addresses_(options_.brokers.size()) {
   qos2_in_flight_ = keeps_session_ && options_.unclean_start;
 }
 
@@ -288,12 +288,11 @@ void Session::Thread::serve_timers() {
   }
   const TimePoint now = Steady::now();
   if (phase_ == Phase::connecting && (stop_by || now >= connect_deadline_)) {
-    const std::string words = client_->failed_in_tcp()
+    const std::string words = client_->connecting_in_tcp()
                                   ? "no answer to the TCP connection within connect_timeout"
                                   : "no CONNACK within connect_timeout";
-    if (client_->failed_in_tcp()) ipv4_only_[client_index_] = !ipv4_only_[client_index_];
     client_->drop();
-    attempt_failed(stop_by ? "stopped" : words);
+    address_failed(stop_by ? "stopped" : words);
   }
   if ((phase_ == Phase::up || phase_ == Phase::leaving) && now >= misc_at_) {
     misc_at_ = now + beat;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/file_descriptor.hpp"
+#include "mqtt/addresses.hpp"
 #include "mqtt/broker_list.hpp"
 #include "mqtt/client.hpp"
 #include "mqtt/in_flight.hpp"
@@ -79,9 +81,13 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
 
   // The life of a link.
   bool connect();  // false: the session was stopped meanwhile, and nothing may be touched any more
+  bool resolve_broker(std::vector<std::string>& addresses, std::string& failure);  // likewise
   std::unique_ptr<Client> make_client(bool purge);
   void discard_client(bool broker_forgot);
-  void attempt_failed(const std::string& words, std::optional<std::uint8_t> reason = {});
+  void address_failed(const std::string& words, std::optional<std::uint8_t> reason = {});
+  void broker_failed(const std::string& words, std::optional<std::uint8_t> reason = {});
+  void attempt_failed(const std::string& where, const std::string& words, Duration pause,
+                      std::optional<std::uint8_t> reason);
   Log log_about(std::optional<std::uint8_t> reason) const;
   void link_lost(const std::string& words, std::optional<std::uint8_t> reason);
   void left();
@@ -158,7 +164,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   std::unique_ptr<Client> client_;
   std::size_t client_index_ = 0;  // the broker that client_ belongs to
   std::vector<bool> purge_;       // by broker: its session may hold packet ids that would be used again
-  std::vector<bool> ipv4_only_;   // by broker: the other addresses of its name did not answer
+  std::vector<AddressRound> addresses_;  // by broker
   Phase phase_ = Phase::waiting;
   Limits limits_;
   std::size_t window_limit_ = 0;
@@ -172,7 +178,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   unsigned barren_links_ = 0;         // in a row that kept what was in flight and brought no answer
   bool will_retain_ = true;
   std::uint8_t will_qos_ = 1;
-  std::string last_failure_;
+  std::map<std::string, std::string> last_failures_;  // by broker and address, since the link was up
   unsigned short_links_ = 0;  // in a row, lost without a reason soon after they came up
   unsigned takeovers_ = 0;    // in a row
   bool session_present_ = false;

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "mqtt/addresses.hpp"
+
 namespace sluice::mqtt {
 namespace {
 
@@ -44,7 +46,7 @@ int no_passphrase(char*, int, int, void*) {
   return 0;
 }
 
-// The library sends the host of the connection as SNI, and begins the handshake within the call that connects:
+// The library sends the host of the connection as SNI, which is an address here, and begins the handshake within the call that connects:
 // the one moment to put another name there is when OpenSSL announces the start of the handshake.
 int name_index() {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -55,8 +57,9 @@ void set_server_name(const SSL* ssl, int where, int) {
   if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
   auto* changed = const_cast<SSL*>(ssl);  // as documented for calls from this callback
   const auto* name = static_cast<const char*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), name_index()));
-  SSL_set_tlsext_host_name(changed, name);
-  SSL_set1_host(changed, name);
+  const char* sent = is_address(name) ? nullptr : name;  // RFC 6066, section 3
+  SSL_set_tlsext_host_name(changed, sent);
+  SSL_set1_host(changed, name);  // or the address
   // The library's own callback refuses every certificate unless a handle without a context of ours came before, which
   // made the index that it looks up. OpenSSL's verdict stands.
   SSL_set_verify(changed, SSL_get_verify_mode(ssl), [](int verified, X509_STORE_CTX*) { return verified; });
@@ -75,7 +78,7 @@ void use_server_name(mosquitto* handle, const std::string& name) {
 
 }  // namespace
 
-void apply_tls(mosquitto* handle, const TlsOptions& options) {
+void apply_tls(mosquitto* handle, const TlsOptions& options, const std::string& server_name) {
   if (!options.psk.empty()) {
     check(mosquitto_tls_psk_set(handle, options.psk.c_str(), options.psk_identity.c_str(), nullptr),
           "psk_file");
@@ -100,7 +103,7 @@ void apply_tls(mosquitto* handle, const TlsOptions& options) {
     check(mosquitto_string_option(handle, MOSQ_OPT_TLS_ALPN, options.alpn.c_str()), "alpn");
   }
   if (options.insecure) check(mosquitto_tls_insecure_set(handle, true), "insecure");
-  if (!options.server_name.empty()) use_server_name(handle, options.server_name);
+  use_server_name(handle, server_name);
 }
 
 bool tls_handshaking(mosquitto* handle) {

@@ -12,8 +12,10 @@ struct mosquitto;
 namespace sluice::mqtt {
 
 /// Applies the options to a handle that has not connected yet. Throws std::runtime_error that names the file or
-/// the option that is not usable. `options` outlives the handle.
-void apply_tls(mosquitto* handle, const TlsOptions& options);
+/// the option that is not usable. `server_name`: a name, which is sent as SNI, or an address, which is not; compared with
+/// the certificate, whatever address the handle connects to. With a pre-shared key, where there is no certificate, the
+/// library sends that address. Both outlive the handle.
+void apply_tls(mosquitto* handle, const TlsOptions& options, const std::string& server_name);
 
 /// Whether the handshake is still going on, and if so whether it waits to write.
 bool tls_handshaking(mosquitto* handle);

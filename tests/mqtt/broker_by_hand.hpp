@@ -20,19 +20,24 @@ namespace sluice::mqtt::test {
 
 class BrokerByHand {
  public:
-  BrokerByHand()
-      : port_(sluice::test::free_port()), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  BrokerByHand() : BrokerByHand(INADDR_LOOPBACK, sluice::test::free_port()) {}
+  BrokerByHand(in_addr_t host, std::uint16_t port)
+      : port_(port), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(host);
     address.sin_port = htons(port_);
     EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::listen(listener_.get(), 1), 0);
   }
   std::string url() const { return "mqtt://127.0.0.1:" + std::to_string(port_); }
 
+  std::uint16_t port() const { return port_; }
+
+  /// Takes a connection, and does not speak.
+  void take() { connection_ = FileDescriptor(::accept(listener_.get(), nullptr, nullptr)); }
   void accept() {
-    connection_ = FileDescriptor(::accept(listener_.get(), nullptr, nullptr));
+    take();
     EXPECT_EQ(receive(1).substr(0, 1), "\x10");  // CONNECT, small enough to come whole
     send(std::string("\x20\x03\x00\x00\x00", 5));
   }

@@ -5,8 +5,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "blocked_resolver.hpp"
 #include "harness.hpp"
+#include "resolver.hpp"
 #include "support/broker.hpp"
 #include "support/fake_broker.hpp"
 #include "support/free_port.hpp"
