@@ -337,6 +337,7 @@ mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing, s
   publication.content_type = encode::content_type(delivery);
   publication.response_topic = message.response_topic;
   publication.correlation_data = message.correlation_data;
+  publication.user_properties.reserve(message.user_properties.size() + 2);
   publication.user_properties = message.user_properties;
   if (options_.id == ForwarderOptions::Id::property && !outgoing.id.empty()) {
     publication.user_properties.emplace_back("id", outgoing.id);

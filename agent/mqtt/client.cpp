@@ -383,8 +383,9 @@ void Client::drop() {
   tcp_connecting_ = false;
 }
 
-std::vector<Event> Client::take_events() {
-  return std::exchange(events_, {});
+void Client::take_events(std::vector<Event>& events) {
+  events.clear();
+  events_.swap(events);
 }
 
 }  // namespace sluice::mqtt

@@ -114,8 +114,8 @@ class Client {
   /// Ends the connection without a word. No event follows.
   void drop();
 
-  /// What has happened since the last call.
-  std::vector<Event> take_events();
+  /// What has happened since the last call, in place of what was in `events`; only its memory is used again.
+  void take_events(std::vector<Event>& events);
   bool has_events() const { return !events_.empty(); }
 
  private:

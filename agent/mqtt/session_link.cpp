@@ -208,7 +208,8 @@ void Session::Thread::left() {
 void Session::Thread::handle_events() {
   if (!client_) return;
   // A handler may discard the client, and what else it had to say then does not count any more.
-  for (Event& event : client_->take_events()) {
+  client_->take_events(events_);
+  for (Event& event : events_) {
     const Client* before = client_.get();
     std::visit([this](auto& each) { handle(each); }, event);
     if (client_.get() != before) return;

@@ -53,11 +53,20 @@ std::string utc_text(std::chrono::nanoseconds wall) {
 
 }  // namespace
 
-bool Session::Thread::acceptable(const Publication& publication, std::string& why) const {
-  const std::string& topic = publication.topic;
+// Topics come again and again: one that was valid is.
+bool Session::Thread::is_valid(const std::string& topic) {
+  if (!topic.empty() && topic == valid_topic_) return true;
   if (topic.empty() || topic.size() > longest_topic || topic.find('\0') != std::string::npos ||
       mosquitto_pub_topic_check(topic.c_str()) != MOSQ_ERR_SUCCESS ||
       mosquitto_validate_utf8(topic.c_str(), static_cast<int>(topic.size())) != MOSQ_ERR_SUCCESS) {
+    return false;
+  }
+  valid_topic_ = topic;
+  return true;
+}
+
+bool Session::Thread::acceptable(const Publication& publication, std::string& why) {
+  if (!is_valid(publication.topic)) {
     why = "not a valid topic to publish to";
   } else if (publication.response_topic.find_first_of("+#") != std::string::npos) {
     why = "a response topic with wildcards";

@@ -107,7 +107,8 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   void link_up(const Connected& event);
 
   // Publishing.
-  bool acceptable(const Publication& publication, std::string& why) const;
+  bool is_valid(const std::string& topic);
+  bool acceptable(const Publication& publication, std::string& why);
   PublishResult send(const Publication& publication, bool own, std::string& why);
   void publish_status(const char* state, const std::string& reason);
   std::string status_payload(const char* state, const std::string& reason, bool with_time) const;
@@ -162,6 +163,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   Subscriptions subscriptions_;
   InFlight in_flight_;
   std::unique_ptr<Client> client_;
+  std::vector<Event> events_;     // of handle_events() alone
   std::size_t client_index_ = 0;  // the broker that client_ belongs to
   std::vector<bool> purge_;       // by broker: its session may hold packet ids that would be used again
   std::vector<AddressRound> addresses_;  // by broker
@@ -182,6 +184,7 @@ class Session::Thread : public std::enable_shared_from_this<Session::Thread> {
   unsigned short_links_ = 0;  // in a row, lost without a reason soon after they came up
   unsigned takeovers_ = 0;    // in a row
   bool session_present_ = false;
+  std::string valid_topic_;  // of the last publication
   bool subscriptions_changed_ = true;
   std::uint64_t connected_count_ = 0;
 

@@ -153,7 +153,7 @@ bool Queue::take_from(Tail& tail, std::size_t max, bool backlog, std::vector<Out
   // Where none of them can be read, the next ones: to find nothing means that there is nothing.
   for (bool all_bad = max > 0; all_bad;) {
     Tail::Released released;
-    std::vector<Tail::Taken> taken = tail.take(max, backlog, read_ahead, released);
+    Tail::Batch taken = tail.take(max, backlog, read_ahead, released);
     for (Tail::Taken& one : taken) {
       try {
         if (!one.delivery.message) one.delivery = unpack(one.packed);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <boost/container/deque.hpp>
+#include <boost/container/small_vector.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -52,6 +53,8 @@ class Tail {
     bool replayed = false;
     std::string packed = {};  ///< read from disk: the delivery, to be unpacked
   };
+  /// Few enough for the stack: a block of the heap for each would have the allocator tidy up, again and again.
+  using Batch = boost::container::small_vector<Taken, 16>;
   /// Stays packed until it is taken: so it is smaller, and the thread that takes it allocates what it will free.
   struct ReadAhead {
     std::uint64_t sequence = 0;
@@ -111,7 +114,7 @@ class Tail {
 
   /// Up to `max`, in order; without `backlog` only what has come since the link is up, and may go before the rest.
   /// `read_ahead`: the storage thread should read on.
-  std::vector<Taken> take(std::size_t max, bool backlog, bool& read_ahead, Released& released);
+  Batch take(std::size_t max, bool backlog, bool& read_ahead, Released& released);
   /// What comes from now on is live, everything before is backlog.
   void link_up();
   /// True: the storage thread has something to do at once.
@@ -190,8 +193,8 @@ class Tail {
   void forget_newest(const Entry& entry);
   void pop_front(Released& released);
   void trim(Released& released);
-  void take_live(std::size_t max, std::vector<Taken>& taken);
-  void take_backlog(std::size_t max, std::vector<Taken>& taken);
+  void take_live(std::size_t max, Batch& taken);
+  void take_backlog(std::size_t max, Batch& taken);
   void join_live();
   void skip_written();
   void note(std::uint64_t sequence, Way way);

@@ -7,8 +7,8 @@
 
 namespace sluice::queue {
 
-std::vector<Tail::Taken> Tail::take(std::size_t max, bool backlog, bool& read_ahead, Released& released) {
-  std::vector<Taken> taken;
+Tail::Batch Tail::take(std::size_t max, bool backlog, bool& read_ahead, Released& released) {
+  Batch taken;
   const std::lock_guard lock(mutex_);
   read_ahead = false;
   if (!is_open_) {
@@ -25,7 +25,7 @@ std::vector<Tail::Taken> Tail::take(std::size_t max, bool backlog, bool& read_ah
   return taken;
 }
 
-void Tail::take_live(std::size_t max, std::vector<Taken>& taken) {
+void Tail::take_live(std::size_t max, Batch& taken) {
   for (std::size_t i = index_of(live_next_); i < entries_.size() && taken.size() < max; ++i) {
     const Entry& entry = entries_[i];
     taken_live_.add(entry.sequence, entry.sequence);
@@ -35,7 +35,7 @@ void Tail::take_live(std::size_t max, std::vector<Taken>& taken) {
   join_live();
 }
 
-void Tail::take_backlog(std::size_t max, std::vector<Taken>& taken) {
+void Tail::take_backlog(std::size_t max, Batch& taken) {
   while (!buffer_.empty() && taken.size() < max) {
     ReadAhead& row = buffer_.front();
     buffer_bytes_ -= row.bytes();

@@ -15,6 +15,7 @@ TEST(InFlight, GivesBackWhatWasPutUnderAnId) {
   in_flight.add(7, {42, 1, false, at(1)});
   ASSERT_TRUE(in_flight.contains(7));
   EXPECT_EQ(in_flight.take(7)->token, 42U);
+  EXPECT_FALSE(in_flight.contains(7));
   EXPECT_FALSE(in_flight.take(7));
   EXPECT_TRUE(in_flight.empty());
 }
@@ -30,6 +31,15 @@ TEST(InFlight, KnowsTheOldestWhateverTheOrderOfAnswers) {
   EXPECT_EQ(in_flight.oldest(), at(3));
   in_flight.take(3);
   EXPECT_EQ(in_flight.oldest(), at(4));
+}
+
+TEST(InFlight, KnowsAnIdAgainThatWasAnsweredOutOfOrder) {
+  InFlight in_flight;
+  for (std::uint16_t id = 1; id <= 3; ++id) in_flight.add(id, {id, 1, false, at(id)});
+  in_flight.take(2);
+  in_flight.add(2, {22, 1, false, at(9)});
+  EXPECT_EQ(in_flight.size(), 3U);
+  EXPECT_EQ(in_flight.take(2)->token, 22U);
 }
 
 TEST(InFlight, StillKnowsTheOldestAfterManyOthersCameAndWent) {
@@ -58,6 +68,8 @@ TEST(InFlight, CountsByQosAndTakesOutQos0InOrder) {
   EXPECT_EQ(in_flight.size(), 1U);
   in_flight.clear();
   EXPECT_EQ(in_flight.qos2(), 0U);
+  EXPECT_FALSE(in_flight.contains(2));
+  EXPECT_FALSE(in_flight.oldest());
 }
 
 TEST(InFlight, CountsTheTimeAnewWhenToldTo) {
