@@ -151,7 +151,7 @@ void Forwarder::on_acknowledged(std::uint64_t token) {
   ++acknowledged_;
   forwarded_.add(held->parcel.parts.size());
   pause_.reset();
-  if (held->sent_as_replayed) backlog_window_.answered(held->sent_at);
+  if (held->sent_at) backlog_window_.answered(*held->sent_at);
   for (const queue::Outgoing& part : held->parcel.parts) queue_.acknowledge(part.sequence);
   held_.erase(held);
   if (suspect_ == token) clear_suspect();
@@ -273,7 +273,8 @@ Forwarder::Sent Forwarder::send(Held& held) {
       if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
       held.sent_as_replayed = replayed;
-      held.sent_at = clock_.monotonic();
+      held.sent_at.reset();
+      if (replayed && options_.live_first) held.sent_at = clock_.monotonic();
       held.round = rounds_;
       --unpublished_;
       return Sent::yes;
@@ -289,7 +290,7 @@ Forwarder::Sent Forwarder::send(Held& held) {
 std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
   const bool synchronised = queue_.clock_is_synchronised();
   std::chrono::seconds shortest(0);
-  std::erase_if(parcel.parts, [&](const queue::Outgoing& part) {
+  const auto drop_if_expired = [&](const queue::Outgoing& part) {
     const std::optional<std::chrono::seconds> expiry = remaining_expiry(part.delivery, clock_, synchronised);
     if (!expiry) return false;
     if (expiry->count() > 0) {
@@ -299,7 +300,9 @@ std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
     expired_.add();
     queue_.expire(part.sequence);
     return true;
-  });
+  };
+  parcel.parts.erase(std::remove_if(parcel.parts.begin(), parcel.parts.end(), drop_if_expired),
+                     parcel.parts.end());
   return shortest;
 }
 
@@ -375,7 +378,7 @@ void Forwarder::split(Place held, const std::string& why) {
   if (held->published) ++unpublished_;
   held->published = false;
   held->refusals = 0;
-  std::vector<queue::Outgoing>& first = held->parcel.parts;
+  Parcel::Parts& first = held->parcel.parts;
   const auto middle = first.begin() + static_cast<std::ptrdiff_t>(first.size() / 2);
   Held second;
   second.parcel.batched = true;

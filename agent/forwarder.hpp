@@ -84,10 +84,10 @@ class Forwarder : public mqtt::Listener {
     std::uint64_t token = 0;  // the first sequence that was in it
     bool published = false;   // and not answered
     bool sent_as_replayed = false;
-    Nanoseconds sent_at{0};
-    unsigned refusals = 0;            // while others passed
-    std::uint64_t passed_before = 0;  // acknowledged_ at the last refusal
-    std::uint64_t round = 0;          // rounds_ when it was published
+    std::optional<Nanoseconds> sent_at = {};  // where the backlog has a window of its own
+    unsigned refusals = 0;                    // while others passed
+    std::uint64_t passed_before = 0;          // acknowledged_ at the last refusal
+    std::uint64_t round = 0;                  // rounds_ when it was published
   };
   using Place = std::deque<Held>::iterator;
   enum class Sent { yes, not_now, not_its_turn, gone };

@@ -9,6 +9,7 @@
 // Order per topic is kept: whatever cannot join the batch of its topic lets that go first.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <map>
 #include <string>
@@ -22,7 +23,9 @@ namespace sluice {
 
 /// What is published at once: one message, or a batch.
 struct Parcel {
-  std::vector<queue::Outgoing> parts;  ///< one at least
+  using Parts = boost::container::small_vector<queue::Outgoing,
+                                               1>;  // nearly always one, and then without a block of its own
+  Parts parts;                                      ///< one at least
   bool batched = false;
   bool replayed = false;
 
