@@ -18,6 +18,19 @@ constexpr std::size_t taken_at_once = 16;
 constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
 constexpr std::size_t most_gathered_bytes = std::size_t{1} << 20U;
+constexpr std::size_t most_kept_bytes = std::size_t{64} << 10U;
+
+// Nothing of the last one is left but its memory: to take that anew for each message would cost more than to fill it.
+void clear(mqtt::Publication& publication) {
+  publication.topic.clear();
+  if (publication.payload.capacity() > most_kept_bytes) publication.payload = {};
+  publication.payload.clear();
+  publication.expiry = std::chrono::seconds(0);
+  publication.content_type.clear();
+  publication.response_topic.clear();
+  publication.correlation_data.clear();
+  publication.user_properties.clear();
+}
 
 }  // namespace
 
@@ -211,14 +224,14 @@ bool Forwarder::send_replies() {
   while (!waiting_replies_.empty()) {
     queue::Outgoing outgoing;
     outgoing.delivery = waiting_replies_.front();
-    mqtt::Publication publication = make_publication(outgoing, outgoing.delivery.message->expiry, false);
-    publication.token = reply_token | next_reply_;
+    describe(outgoing, outgoing.delivery.message->expiry, false);
+    publication_.token = reply_token | next_reply_;
     std::string why;
-    const mqtt::PublishResult result = session_.publish(publication, &why);
+    const mqtt::PublishResult result = session_.publish(publication_, &why);
     if (result == mqtt::PublishResult::full || result == mqtt::PublishResult::down) return false;
     if (result == mqtt::PublishResult::refused) {
       replies_dropped_.add();
-      log_.warn("{}: the answer to a command cannot be published: {}", publication.topic, why);
+      log_.warn("{}: the answer to a command cannot be published: {}", publication_.topic, why);
     }
     ++next_reply_;
     waiting_replies_.pop_front();
@@ -265,10 +278,10 @@ Forwarder::Sent Forwarder::send(Held& held) {
   }
   const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
   if (replayed && !may_send_backlog()) return Sent::not_its_turn;
-  mqtt::Publication publication = make_publication(held.parcel, expiry, replayed);
-  publication.token = token;
+  describe(held.parcel, expiry, replayed);
+  publication_.token = token;
   std::string why;
-  switch (session_.publish(publication, &why)) {
+  switch (session_.publish(publication_, &why)) {
     case mqtt::PublishResult::sent:
       if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
@@ -307,46 +320,45 @@ std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
 }
 
 // What waited for the link is marked where ids are: in the payload, too, for those who read no properties.
-mqtt::Publication Forwarder::make_publication(const Parcel& parcel, std::chrono::seconds expiry,
-                                              bool replayed) const {
-  if (!parcel.batched) return make_publication(parcel.parts.front(), expiry, replayed);
-  mqtt::Publication publication;
-  publication.topic = parcel.topic();
-  publication.payload =
+void Forwarder::describe(const Parcel& parcel, std::chrono::seconds expiry, bool replayed) {
+  if (!parcel.batched) {
+    describe(parcel.parts.front(), expiry, replayed);
+    return;
+  }
+  clear(publication_);
+  publication_.topic = parcel.topic();
+  publication_.payload =
       encode_batch(parcel, {.id = options_.id != ForwarderOptions::Id::none,
                             .replayed = replayed && options_.id == ForwarderOptions::Id::payload});
-  publication.qos = parcel.options().qos;
-  publication.retain = parcel.options().retain;
-  if (!options_.properties) return publication;
-  publication.expiry = expiry;
-  publication.content_type = "application/json";
-  if (replayed) publication.user_properties.emplace_back("replayed", "true");
-  return publication;
+  publication_.qos = parcel.options().qos;
+  publication_.retain = parcel.options().retain;
+  if (!options_.properties) return;
+  publication_.expiry = expiry;
+  publication_.content_type = "application/json";
+  if (replayed) publication_.user_properties.emplace_back("replayed", "true");
 }
 
-mqtt::Publication Forwarder::make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry,
-                                              bool replayed) const {
+void Forwarder::describe(const queue::Outgoing& outgoing, std::chrono::seconds expiry, bool replayed) {
   const Delivery& delivery = outgoing.delivery;
   const Message& message = *delivery.message;
   const bool in_payload = options_.id == ForwarderOptions::Id::payload && !outgoing.id.empty();
-  mqtt::Publication publication;
-  publication.topic = delivery.topic();
-  publication.payload = encode::encode(
-      delivery, {.id_in_payload = in_payload, .id = outgoing.id, .replayed = replayed && in_payload});
-  publication.qos = delivery.options.qos;
-  publication.retain = delivery.options.retain || message.retain;
-  if (!options_.properties) return publication;
-  publication.expiry = expiry;
-  publication.content_type = encode::content_type(delivery);
-  publication.response_topic = message.response_topic;
-  publication.correlation_data = message.correlation_data;
-  publication.user_properties.reserve(message.user_properties.size() + 2);
-  publication.user_properties = message.user_properties;
+  clear(publication_);
+  publication_.topic = delivery.topic();
+  encode::encode(delivery,
+                 {.id_in_payload = in_payload, .id = outgoing.id, .replayed = replayed && in_payload},
+                 publication_.payload);
+  publication_.qos = delivery.options.qos;
+  publication_.retain = delivery.options.retain || message.retain;
+  if (!options_.properties) return;
+  publication_.expiry = expiry;
+  publication_.content_type = encode::content_type(delivery);
+  publication_.response_topic = message.response_topic;
+  publication_.correlation_data = message.correlation_data;
+  publication_.user_properties = message.user_properties;
   if (options_.id == ForwarderOptions::Id::property && !outgoing.id.empty()) {
-    publication.user_properties.emplace_back("id", outgoing.id);
+    publication_.user_properties.emplace_back("id", outgoing.id);
   }
-  if (replayed) publication.user_properties.emplace_back("replayed", "true");
-  return publication;
+  if (replayed) publication_.user_properties.emplace_back("replayed", "true");
 }
 
 Forwarder::Place Forwarder::find(std::uint64_t token) {

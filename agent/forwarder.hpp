@@ -99,9 +99,8 @@ class Forwarder : public mqtt::Listener {
   void hold(std::vector<Parcel>& parcels);
   static bool may_overtake(std::uint64_t token, const Held& held);
   std::chrono::seconds drop_expired(Parcel& parcel);
-  mqtt::Publication make_publication(const queue::Outgoing& outgoing, std::chrono::seconds expiry,
-                                     bool replayed) const;
-  mqtt::Publication make_publication(const Parcel& parcel, std::chrono::seconds expiry, bool replayed) const;
+  void describe(const Parcel& parcel, std::chrono::seconds expiry, bool replayed);
+  void describe(const queue::Outgoing& outgoing, std::chrono::seconds expiry, bool replayed);
   Place find(std::uint64_t token);
   void bury(Place held, const std::string& reason, std::optional<std::uint8_t> code = {});
   void split(Place held, const std::string& why);
@@ -128,7 +127,8 @@ class Forwarder : public mqtt::Listener {
   std::size_t unpublished_ = 0;  // of them
   std::deque<Delivery> waiting_replies_;
   std::vector<queue::Outgoing> taken_;
-  std::vector<Parcel> ready_;  // to be held
+  std::vector<Parcel> ready_;      // to be held
+  mqtt::Publication publication_;  // the one that is being published; kept for its memory
   std::uint64_t next_reply_ = 0;
   std::uint64_t acknowledged_ = 0;
   Backoff pause_;

@@ -25,6 +25,7 @@ enum Flag : std::uint8_t {
 
 enum class Type : std::uint8_t { none, no, yes, int64, uint64, number, text, bytes };
 
+constexpr std::size_t usual_samples = 4;  // or fewer: in one block of the heap
 constexpr unsigned quality_shift = 4;
 constexpr unsigned format_shift = 2;
 constexpr unsigned priority_shift = 4;
@@ -266,6 +267,7 @@ Delivery unpack(std::string_view bytes) {
   if (flags & flag_payload) {
     message->payload = in.rest();
   } else {
+    if (!in.at_end()) message->samples.reserve(usual_samples);
     while (!in.at_end()) message->samples.push_back(read_sample(in));
   }
   delivery.message = std::move(message);

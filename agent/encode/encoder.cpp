@@ -209,8 +209,7 @@ void put_marks(std::string& out, std::string_view key, const std::vector<Sample>
   if (any) out += '}';
 }
 
-std::string to_json(const Message& message, const EncodeOptions& options) {
-  std::string out;
+void put_json(std::string& out, const Message& message, const EncodeOptions& options) {
   constexpr std::size_t head_bytes = 64;
   constexpr std::size_t sample_bytes = 48;
   out.reserve(head_bytes + message.samples.size() * sample_bytes);
@@ -235,7 +234,6 @@ std::string to_json(const Message& message, const EncodeOptions& options) {
   if (message.time.mark == TimeMark::corrected) put_member(out, "time", "corrected");
   if (message.time.mark == TimeMark::unsynchronised) put_member(out, "time", "unsynchronised");
   out += '}';
-  return out;
 }
 
 bool is_raw(const Delivery& delivery) {
@@ -256,10 +254,22 @@ std::string to_raw(const Value& value) {
 
 }  // namespace
 
-std::string encode(const Delivery& delivery, const EncodeOptions& options) {
+void encode(const Delivery& delivery, const EncodeOptions& options, std::string& out) {
   const Message& message = *delivery.message;
-  if (message.payload) return *message.payload;
-  return is_raw(delivery) ? to_raw(message.samples.front().value) : to_json(message, options);
+  out.clear();
+  if (message.payload) {
+    out = *message.payload;
+  } else if (is_raw(delivery)) {
+    out = to_raw(message.samples.front().value);
+  } else {
+    put_json(out, message, options);
+  }
+}
+
+std::string encode(const Delivery& delivery, const EncodeOptions& options) {
+  std::string out;
+  encode(delivery, options, out);
+  return out;
 }
 
 std::string_view content_type(const Delivery& delivery) {

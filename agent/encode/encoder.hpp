@@ -36,6 +36,8 @@ struct EncodeOptions {
 };
 
 std::string encode(const Delivery& delivery, const EncodeOptions& options = {});
+/// In place of what is in `out`, whose memory is used again.
+void encode(const Delivery& delivery, const EncodeOptions& options, std::string& out);
 
 /// What encode() writes, as a media type: the message's own for a payload and for a raw value, where it has one;
 /// otherwise "application/json", "text/plain" or "application/octet-stream"; empty where nothing is known of the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/storage.hpp"
 
+#include <sched.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
 
@@ -17,6 +18,13 @@ namespace sluice::queue {
 namespace {
 
 constexpr Nanoseconds longest_sleep = std::chrono::seconds(1);
+
+// Its work comes in pieces of milliseconds, and nobody waits for the microsecond at which one begins: with this policy it
+// takes the processor from nobody when it wakes. Where that is not permitted all goes on as before, a little slower.
+void let_others_go_first() {
+  const sched_param parameters{};
+  ::sched_setscheduler(0, SCHED_BATCH, &parameters);  // of the calling thread
+}
 
 }  // namespace
 
@@ -104,6 +112,7 @@ void Storage::remove(StorageClient& client) {
 }
 
 void Storage::run() {
+  let_others_go_first();
   thread_id_ = this_thread();
   std::unique_lock lock(mutex_);
   while (!stopping_) {

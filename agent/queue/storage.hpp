@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The storage thread: it owns all SQLite files of all queues, and is the only one that waits for the disk.
+// The storage thread: it owns all SQLite files of all queues, and is the only one that waits for the disk. It runs under
+// SCHED_BATCH where the system permits it.
 // Owned by the agent; outlives its queues. Every function may be called from any thread.
 #pragma once
 

@@ -10,6 +10,8 @@
 
 #include "mqtt/broker_by_hand.hpp"
 #include "queue/storage.hpp"
+#include "support/broker.hpp"
+#include "support/subscriber.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/wait_until.hpp"
 
@@ -90,6 +92,70 @@ TEST_F(LiveFirstForwarder, WhatHasBeenTakenOfTheBacklogWaitsForLiveMessages) {
   for (int id = 1; id <= 3; ++id) broker_.acknowledge(id);
   EXPECT_EQ(published(3), (Topics{"new2", "new3", "old"}));
   forwarder_.stop(std::chrono::seconds(0));
+}
+
+TEST(Forwarder, APublicationHasNothingOfTheOneBefore) {
+  const test::TemporaryDirectory directory;
+  const SystemClock clock;
+  Logging logging([](Level, std::string_view, std::string_view) {});
+  Metrics metrics;
+  queue::Storage storage(clock);
+  queue::Options queue_options;
+  queue_options.name = "mqtt";
+  queue_options.directory = directory.path() / "queue";
+  queue::Queue queue(storage, queue_options, logging.part("queue"));
+  const test::Broker broker;
+  test::Subscriber subscriber(broker.port());
+  Forwarder forwarder(
+      {}, mqtt::test::options_for({broker.url()}), queue, [](Message&&, const mqtt::Inbound&) {}, clock,
+      metrics, logging.part("mqtt"));
+  const auto message = [&](const std::string& topic) {
+    Message made;
+    made.topic = topic;
+    made.time = {clock.wall().count(), clock.monotonic().count(), clock.boot()};
+    return made;
+  };
+  const auto append = [&](Message made, const DeliveryOptions& options) {
+    ASSERT_EQ(queue.append({std::make_shared<Message>(std::move(made)), {}, options}), Push::ok);
+  };
+
+  Message full = message("full");
+  full.payload = std::string(200'000, 'x');  // more than is kept
+  full.content_type = "text/plain";
+  full.response_topic = "answers";
+  full.correlation_data = "7";
+  full.user_properties = {{"a", "b"}};
+  full.expiry = std::chrono::hours(1);
+  full.retain = true;
+  Message sampled = message("batch");
+  sampled.samples = {{"value", 1.5, Quality::good, ""}};
+  DeliveryOptions in_batches;
+  in_batches.batch = {2, 10'000, std::chrono::hours(1)};
+  Message bare = message("bare");
+  bare.payload = "y";
+  append(full, {});
+  append(sampled, in_batches);
+  append(sampled, in_batches);
+  append(full, {});
+  append(bare, {});
+  forwarder.start();
+
+  ASSERT_TRUE(subscriber.wait_for(4));
+  for (const test::Received& received : subscriber.messages()) {
+    if (received.topic == "full") {
+      EXPECT_EQ(received.payload.size(), 200'000U);
+      EXPECT_EQ(received.response_topic, "answers");
+      continue;
+    }
+    const bool batch = received.topic == "batch";
+    EXPECT_EQ(received.payload.front(), batch ? '[' : 'y');
+    EXPECT_EQ(received.content_type, batch ? "application/json" : "");
+    EXPECT_EQ(received.response_topic, "");
+    EXPECT_EQ(received.correlation_data, "");
+    EXPECT_FALSE(received.expiry);
+    for (const auto& [name, value] : received.user_properties) EXPECT_NE(name, "a") << received.topic;
+  }
+  forwarder.stop(std::chrono::seconds(5));
 }
 
 }  // namespace

@@ -127,6 +127,8 @@ class FromPackageToBroker(GatewayCase):
         exposure = self.guest.run("systemd-analyze security --no-pager sluice | tail -1")
         report(exposure.strip("→ "))
         self.assertLessEqual(float(exposure.split(":")[1].split()[0]), 2.0)
+        policies = self.guest.run("sed 's/.*) //' /proc/$(systemctl show -P MainPID sluice)/task/*/stat | cut -d ' ' -f 39")
+        self.assertIn("3", policies.split(), "SCHED_BATCH: the sandbox lets the thread that writes have it")
         resident = self.guest.run("awk '/^VmRSS/ {print $2}' /proc/$(systemctl show -P MainPID sluice)/status")
         report(f"resident, with serial, modbus and gpio at work: {int(resident) / 1024:.1f} MiB")
 

@@ -2,6 +2,7 @@
 #include "queue/storage.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,15 @@ TEST(Storage, RunsWorkOnItsThreadAndHandsBackWhatItThrows) {
   EXPECT_NE(id, std::this_thread::get_id());
   EXPECT_THROW(storage.execute([] { throw std::runtime_error("disk"); }), std::runtime_error);
   EXPECT_THROW(storage.execute([&] { storage.execute([] {}); }), std::logic_error);
+}
+
+TEST(Storage, ItsThreadTakesTheProcessorFromNobodyWhenItWakes) {
+  const ManualClock clock;
+  Storage storage(clock);
+  int policy = -1;
+  storage.execute([&] { policy = ::sched_getscheduler(0); });
+  EXPECT_EQ(policy, SCHED_BATCH);
+  EXPECT_NE(::sched_getscheduler(0), SCHED_BATCH);
 }
 
 TEST(Storage, ShowsAHeartbeat) {

@@ -40,7 +40,7 @@ def backlog(bench):
             wait_until(lambda: agent.status()["session"]["state"] == "up", 30, "the link")
             resident["empty"] = agent.rss_mb()
         unread = bench.stored_queue(long)
-        for _ in range(5):
+        for _ in range(15):  # each takes milliseconds, of which the disk may take one more or less
             for name, where in (("empty", folder), ("long", unread)):
                 with Agent(bench.build, where, 1, IDLE) as agent:  # nobody listens there
                     to_ready[name].append(1000 * agent.seconds_to_ready)
