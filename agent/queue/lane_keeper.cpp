@@ -30,7 +30,7 @@ LaneKeeper::LaneKeeper(Lane lane, const Storage& storage, const Options& options
 void LaneKeeper::begin(std::uint64_t start, std::uint64_t next_index) {
   start_ = start;
   tail_.open(start, base_of(lane()) + next_index, store_.counts().stored() > 0);
-  if (tail_.wants_rows()) ready_();
+  if (store_.counts().stored() > 0) ready_();
 }
 
 void LaneKeeper::recover() {

@@ -137,7 +137,8 @@ class Tail {
   /// Once after link_up(), where live messages go first: their rows begin a new segment.
   bool take_new_edge();
 
-  /// After which sequence to read, where the reader is behind and needs more.
+  /// After which sequence to read, where the reader is behind and needs more. Nothing until somebody takes: at a start without
+  /// a link nothing is held in memory, and the rest of the start has the disk and the processor.
   std::optional<std::uint64_t> wants_rows() const;
   /// The rows after that sequence: all up to `reached`, or all there are. True: the reader had found nothing.
   bool add_rows(std::vector<ReadAhead>& rows, std::uint64_t reached, bool end, Released& released);
@@ -249,7 +250,8 @@ class Tail {
   std::size_t refused_bytes_ = 512;  // of what was refused last; before that, a small message
   bool is_open_ = false;
   bool closed_ = false;
-  bool hungry_ = false;  // take() gave nothing
+  bool hungry_ = false;          // take() gave nothing
+  bool somebody_takes_ = false;  // take() was called
   bool disk_full_ = false;
 };
 

@@ -10,6 +10,7 @@ namespace sluice::queue {
 Tail::Batch Tail::take(std::size_t max, bool backlog, bool& read_ahead, Released& released) {
   Batch taken;
   const std::lock_guard lock(mutex_);
+  somebody_takes_ = true;
   read_ahead = false;
   if (!is_open_) {
     hungry_ = true;
@@ -84,7 +85,8 @@ bool Tail::take_new_edge() {
 
 std::optional<std::uint64_t> Tail::wants_rows() const {
   const std::lock_guard lock(mutex_);
-  if (!is_open_ || !behind() || buffer_bytes_ > read_ahead_bytes() / 2) return std::nullopt;
+  if (!is_open_ || !somebody_takes_ || !behind() || buffer_bytes_ > read_ahead_bytes() / 2)
+    return std::nullopt;
   return covered_to_;
 }
 

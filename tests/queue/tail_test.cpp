@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tail does with the memory of messages that have been written. Everything else about it is tested through the
+// What a tail does with the memory of messages that have been written, and when it wants some read. Everything else about it is tested through the
 // queue.
 #include "queue/tail.hpp"
 
@@ -84,6 +84,17 @@ TEST_F(QueueTest, FreesWhatHasBeenWrittenWhereNobodyAppendsAnyMore) {
   ASSERT_EQ(queue->stats().messages, 20U);
   advance(std::chrono::seconds(1));
   EXPECT_TRUE(watched.expired());
+}
+
+TEST(Tail, WantsNothingFromTheDiskUntilSomebodyTakes) {
+  Tail tail{Tail::Limits{.memory = 1U << 20U}};
+  tail.open(1, 101, true);
+  EXPECT_FALSE(tail.wants_rows());
+  bool read_ahead = false;
+  Tail::Released released;
+  EXPECT_TRUE(tail.take(1, true, read_ahead, released).empty());
+  EXPECT_TRUE(read_ahead);
+  EXPECT_TRUE(tail.wants_rows());
 }
 
 }  // namespace
