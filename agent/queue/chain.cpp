@@ -17,11 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* extension = ".sqlite";
 
-// Of what each lane has there.
-constexpr Mirror::Key mirror_keys_of(Lane lane) {
-  return ((base_of(lane) >> 60U) + 1) << 48U;
-}
-
 // What packed rows may add to a file and to its log: headers of rows and frames, pages half filled at both
 // ends, and the state's page.
 constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
@@ -33,10 +28,9 @@ constexpr std::uint64_t grown_by(std::uint64_t packed_bytes) {
 Chain::Chain(const Common& common, Lane lane)
     : Store(lane),
       options_(common.options),
-      first_key_(mirror_keys_of(lane)),
       folder_(common.options.directory / name_of(lane)),
       state_(common.state),
-      mirror_(common.mirror),
+      records_(common.mirror, lane),
       quarantine_(common.quarantine),
       losses_(common.losses),
       clocks_(common.clocks),
@@ -107,7 +101,7 @@ void Chain::reload(bool doubtful) {
     segments_.back().load(now_());
     if (doubtful) segments_.back().write_back();
     last_ = std::max(last_, segments_.back().last());
-    note(segments_.back());
+    records_.note(segments_.back());
   }
   measure_newest();
 }
@@ -126,9 +120,8 @@ Segment& Chain::writable() {
     const bool old = options_.max_age.count() > 0 && newest.oldest_written() &&
                      too_old(*newest.oldest_written(), options_.max_age / 16);
     if (!newest_is_full_ && !old) return newest;
-    newest.save(true);
-    note(newest);
-    mirror_.sync();
+    save(newest, true);
+    records_.sync();
   }
   if (!fs::exists(folder_)) {
     fs::create_directories(folder_);
@@ -176,9 +169,10 @@ void Chain::write(std::span<const Row> rows, std::uint64_t start) {
   if (rows.empty()) return;
   Segment& newest = writable();
   limit_open(&newest);
+  records_.break_seal(newest.number());
   newest.write(rows, start, now_());
   last_ = newest.last();
-  note(newest);
+  records_.note(newest);
   measure_newest();
 }
 
@@ -204,15 +198,24 @@ std::uint64_t Chain::settle(std::uint64_t first, std::uint64_t last, Way way) {
 
 void Chain::save(bool durable) {
   for (Segment& segment : segments_) {
-    if (!segment.unsaved()) continue;
-    limit_open(&segment);
-    segment.save(durable);
-    note(segment);
+    if (segment.unsaved()) save(segment, durable);
   }
+  if (!durable || segments_.empty()) return;
+  const std::int64_t wall_ns = now_().wall_ns;
+  for (std::size_t i = 0; i + 1 < segments_.size(); ++i) records_.seal(segments_[i], wall_ns);
+}
+
+void Chain::save(Segment& segment, bool durable) {
+  limit_open(&segment);
+  records_.break_seal(segment.number());
+  segment.save(durable);
+  records_.note(segment);
 }
 
 void Chain::finish() {
-  for (Segment& segment : segments_) segment.save(true);
+  for (Segment& segment : segments_) {
+    if (!segment.is_written()) save(segment, true);
+  }
 }
 
 std::uint64_t Chain::unsaved_sequences() const {
@@ -309,10 +312,7 @@ void Chain::unlink(std::uint64_t number) {
   sqlite::remove_files(path_of(number));
   if (fs::exists(folder_)) sqlite::sync_directory(folder_);
   // Before the state forgets that it is gone: a segment in the mirror without a file is a loss.
-  if (mirror_.contains(key_of(number))) {
-    mirror_.erase(key_of(number));
-    mirror_.sync();
-  }
+  records_.erase(number);
   state_.removed(lane(), number);
 }
 

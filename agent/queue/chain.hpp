@@ -28,6 +28,7 @@
 #include "queue/options.hpp"
 #include "queue/quarantine.hpp"
 #include "queue/segment.hpp"
+#include "queue/segment_records.hpp"
 #include "queue/state_file.hpp"
 #include "queue/store.hpp"
 
@@ -88,9 +89,8 @@ class Chain final : public Store {
   void mend(Segment& segment, const Remembered& remembered, const std::string& reason);
   Remembered remembered(std::uint64_t number) const;
   std::vector<std::uint64_t> known_numbers() const;
-  void note(const Segment& segment);
   void retire_empty();
-  Mirror::Key key_of(std::uint64_t number) const { return first_key_ + number; }
+  void save(Segment& segment, bool durable);
   Segment& writable();
   Segment* find(std::uint64_t sequence);
   void retire(std::size_t index, std::optional<Way> rest);
@@ -106,10 +106,9 @@ class Chain final : public Store {
   std::uint64_t grown_bytes() const;
 
   const Options& options_;
-  const Mirror::Key first_key_;
   const std::filesystem::path folder_;
   StateFile& state_;
-  Mirror& mirror_;
+  SegmentRecords records_;
   Quarantine& quarantine_;
   Losses& losses_;
   const Clocks& clocks_;

@@ -10,43 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Mirror::Key keys_a_lane = Mirror::Key{1} << 48U;
-
-// A segment's record in the mirror: first, last, start, committed, the ways out, and as many of the intervals of what
-// is gone as have room, the longest first: what is left out would be sent once more.
-constexpr std::size_t ways_at = 4;
-constexpr std::size_t intervals_at = ways_at + way_count;
-constexpr std::size_t most_intervals = (std::tuple_size_v<Mirror::Numbers> - intervals_at) / 2;
-
-Mirror::Numbers record_of(const Segment& segment) {
-  Mirror::Numbers numbers{segment.first(), segment.last(), segment.last_start(), segment.counts().committed};
-  for (std::size_t i = 0; i < way_count; ++i) numbers[ways_at + i] = segment.counts().ways[i];
-  std::vector<Interval> longest = segment.gone().list();
-  const std::size_t kept = std::min(longest.size(), most_intervals);
-  std::partial_sort(longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(kept), longest.end(),
-                    [](const Interval& a, const Interval& b) { return a.last - a.first > b.last - b.first; });
-  for (std::size_t i = 0; i < kept; ++i) {
-    numbers[intervals_at + 2 * i] = longest[i].first;
-    numbers[intervals_at + 2 * i + 1] = longest[i].last;
-  }
-  return numbers;
-}
-
-Intervals intervals_in(const Mirror::Numbers& numbers) {
-  Intervals intervals;
-  for (std::size_t at = intervals_at; at + 1 < numbers.size() && numbers[at + 1] != 0; at += 2) {
-    intervals.add(numbers[at], numbers[at + 1]);
-  }
-  return intervals;
-}
-
-Counts counts_in(const Mirror::Numbers& numbers) {
-  Counts counts;
-  counts.committed = numbers[ways_at - 1];
-  for (std::size_t i = 0; i < way_count; ++i) counts.ways[i] = numbers[ways_at + i];
-  return counts;
-}
-
 // Nothing in it: opened, it would be taken for a new one, and its write-ahead log removed.
 bool is_emptied(const fs::path& file) {
   std::error_code none;
@@ -57,10 +20,8 @@ bool is_emptied(const fs::path& file) {
 
 // Those with a file, and those that have lost theirs.
 std::vector<std::uint64_t> Chain::known_numbers() const {
-  std::set<std::uint64_t> numbers;
-  for (const Mirror::Key key : mirror_.keys(first_key_, first_key_ + keys_a_lane - 1)) {
-    numbers.insert(key - first_key_);
-  }
+  const std::vector<std::uint64_t> recorded = records_.numbers();
+  std::set<std::uint64_t> numbers(recorded.begin(), recorded.end());
   if (fs::exists(folder_)) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
       if (const auto number = number_of(entry.path().filename())) numbers.insert(*number);
@@ -69,35 +30,36 @@ std::vector<std::uint64_t> Chain::known_numbers() const {
   return {numbers.begin(), numbers.end()};
 }
 
-void Chain::note(const Segment& segment) {
-  mirror_.put(key_of(segment.number()), record_of(segment));
-}
-
 // By the mirror, and by its neighbours.
 Remembered Chain::remembered(std::uint64_t number) const {
   Remembered remembered;
   remembered.first = std::max(last_, base_of(lane())) + 1;
   remembered.last = last_of(lane());
-  for (const Mirror::Key key : mirror_.keys(key_of(number) + 1, first_key_ + keys_a_lane - 1)) {
-    const std::uint64_t first = mirror_.find(key)->front();
+  for (const std::uint64_t later : records_.numbers()) {
+    if (later <= number) continue;
+    const std::uint64_t first = records_.find(later)->first;
     if (first > remembered.first) {
       remembered.last = first - 1;
       break;
     }
   }
-  if (const auto numbers = mirror_.find(key_of(number))) {
-    remembered.start = (*numbers)[2];
-    remembered.counts = counts_in(*numbers);
-    remembered.gone = intervals_in(*numbers);
+  if (const auto record = records_.find(number)) {
+    remembered.start = record->start;
+    remembered.counts = record->counts;
+    remembered.gone = record->gone;
   }
   return remembered;
 }
 
 void Chain::load_segment(std::uint64_t number, bool newest) {
-  const auto known = mirror_.find(key_of(number));
-  const Remembered before = remembered(number);
-  if (known) last_ = std::max(last_, (*known)[1]);
   Segment& segment = segments_.emplace_back(path_of(number), number, limits());
+  if (!newest && records_.recall(segment)) {
+    last_ = std::max(last_, segment.last());
+    return;
+  }
+  records_.break_seal(number);
+  const Remembered before = remembered(number);
+  if (const auto record = records_.find(number)) last_ = std::max(last_, record->last);
   const fs::path log = sqlite::with_suffix(segment.file(), "-wal");
   try {
     if (!fs::exists(fs::symlink_status(segment.file()))) {
@@ -120,7 +82,7 @@ void Chain::load_segment(std::uint64_t number, bool newest) {
     mend(segment, before, error.what());
   }
   last_ = std::max(last_, segment.last());
-  note(segment);
+  records_.note(segment);
 }
 
 bool Chain::mend(const fs::path& file, const std::string& reason) {
@@ -147,6 +109,7 @@ void Chain::mend_missing() {
 void Chain::mend(Segment& segment, const Remembered& remembered, const std::string& reason) {
   const Moment now = now_();
   const fs::path file = segment.file();
+  records_.break_seal(segment.number());
   try {
     const fs::path kept = quarantine_.keep(file, now.wall_ns);
     if (segment.is_open() && !fs::exists(kept)) segment.copy_to(kept);
@@ -162,8 +125,8 @@ void Chain::mend(Segment& segment, const Remembered& remembered, const std::stri
   }
   segment = Segment(file, segment.number(), limits());
   segment.load(now);
-  note(segment);
-  mirror_.sync();
+  records_.note(segment);
+  records_.sync();
 }
 
 // What came out of a mending without a row carries counts only.

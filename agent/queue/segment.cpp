@@ -93,6 +93,18 @@ void Segment::look(const Moment& now) {
   close();
 }
 
+void Segment::recall(Contents contents, std::uint64_t bytes) {
+  first_ = contents.first;
+  last_ = contents.last;
+  counts_ = contents.counts;
+  gone_ = std::move(contents.gone);
+  starts_ = std::move(contents.starts);
+  newest_ = contents.newest;
+  missing_ = contents.missing;
+  counted_to_ = last_;
+  bytes_ = full_bytes_ = bytes;
+}
+
 void Segment::load(sqlite::Connection& connection, const Moment& now) {
   const std::uint64_t last_before = last_;
   sqlite::Statement ends(connection, "SELECT (SELECT min(id) FROM messages), (SELECT max(id) FROM messages)");

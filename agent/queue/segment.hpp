@@ -51,11 +51,24 @@ class Segment {
   /// Nothing is opened yet.
   Segment(std::filesystem::path file, std::uint64_t number, Limits limits);
 
+  /// What load() finds out.
+  struct Contents {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    Counts counts;
+    Intervals gone;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> starts;
+    Moment newest;
+    std::uint64_t missing = 0;
+  };
+
   /// Reads what the file says of itself; after a failure also what became of the last transaction.
   /// `now` is taken for the time of rows that came after the state was last written.
   void load(const Moment& now);
   /// The same for one that takes no more rows, and which is closed afterwards: quicker where its log has been written back.
   void look(const Moment& now);
+  /// The same for one that is known without opening it: `bytes` is the size of its file, which has no log.
+  void recall(Contents contents, std::uint64_t bytes);
 
   /// One transaction: the rows, ascending and after all there are, and the state where it is time.
   /// It is durable when this returns. When it throws, load() tells whether it happened.
@@ -75,6 +88,8 @@ class Segment {
   void write_back();
   bool unsaved() const { return unsaved_ > 0 || unsynced_; }
   std::uint64_t unsaved_sequences() const { return unsaved_; }
+  /// The file says all of it: what has been settled, durably, and how many rows there are.
+  bool is_written() const { return !unsaved() && uncounted_rows_ == 0; }
 
   /// Appends rows after `after` that are not gone, in order, until `max_rows` or `max_bytes` are reached, or
   /// the end. True: the end. Gaps between rows are closed in the intervals on the way.
@@ -96,6 +111,8 @@ class Segment {
   const Counts& counts() const { return counts_; }
   const Intervals& gone() const { return gone_; }
   std::uint64_t missing() const { return missing_; }  ///< counted, without a row
+  /// From which sequence on rows belong to which start, ascending.
+  const std::vector<std::pair<std::uint64_t, std::uint64_t>>& starts() const { return starts_; }
   /// The start of the last rows; 0 without rows.
   std::uint64_t last_start() const { return starts_.empty() ? 0 : starts_.back().second; }
   const Moment& newest() const { return newest_; }

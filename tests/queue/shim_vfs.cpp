@@ -83,6 +83,7 @@ int open_file(sqlite3_vfs* self, const char* name, sqlite3_file* f, int flags, i
   file->base.pMethods = nullptr;
   const int result = vfs().usual->xOpen(vfs().usual, name, file->real(), flags, out_flags);
   if (file->real()->pMethods != nullptr) file->base.pMethods = &methods;
+  if ((flags & SQLITE_OPEN_MAIN_DB) != 0) file->shim->on_open_database();
   return result;
 }
 
@@ -149,6 +150,16 @@ std::uint64_t ShimVfs::bytes_written() const {
 std::uint64_t ShimVfs::syncs() const {
   const std::lock_guard lock(mutex_);
   return syncs_;
+}
+
+std::uint64_t ShimVfs::databases_opened() const {
+  const std::lock_guard lock(mutex_);
+  return databases_opened_;
+}
+
+void ShimVfs::on_open_database() {
+  const std::lock_guard lock(mutex_);
+  ++databases_opened_;
 }
 
 int ShimVfs::on_write(std::uint64_t bytes) {

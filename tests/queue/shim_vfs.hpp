@@ -27,10 +27,12 @@ class ShimVfs {
 
   std::uint64_t bytes_written() const;
   std::uint64_t syncs() const;
+  std::uint64_t databases_opened() const;
 
   // For the VFS itself.
   int on_write(std::uint64_t bytes);
   int on_sync();
+  void on_open_database();
 
  private:
   mutable std::mutex mutex_;
@@ -42,6 +44,7 @@ class ShimVfs {
   bool fail_syncs_ = false;
   std::uint64_t bytes_ = 0;
   std::uint64_t syncs_ = 0;
+  std::uint64_t databases_opened_ = 0;
 };
 
 }  // namespace sluice::queue
