@@ -62,16 +62,16 @@ ForwarderOptions forwarder_options(const config::Config& configuration) {
   ForwarderOptions options;
   switch (configuration.id) {
     case config::IdTravel::property:
-      options.id = ForwarderOptions::Id::property;
+      options.publication.id = PublicationOptions::Id::property;
       break;
     case config::IdTravel::payload:
-      options.id = ForwarderOptions::Id::payload;
+      options.publication.id = PublicationOptions::Id::payload;
       break;
     case config::IdTravel::none:
-      options.id = ForwarderOptions::Id::none;
+      options.publication.id = PublicationOptions::Id::none;
       break;
   }
-  options.properties = configuration.mqtt.version == mqtt::Version::v5;
+  options.publication.properties = configuration.mqtt.version == mqtt::Version::v5;
   options.replay_rate = configuration.buffer.replay_rate;
   options.live_first = configuration.buffer.order == queue::Order::live_first;
   return options;

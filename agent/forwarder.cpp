@@ -5,7 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "encode/encoder.hpp"
 #include "expiry.hpp"
 #include "mqtt/reason.hpp"
 
@@ -18,19 +17,6 @@ constexpr std::size_t taken_at_once = 16;
 constexpr std::size_t most_replies = 1000;
 constexpr std::size_t most_reply_bytes = std::size_t{256} << 10U;
 constexpr std::size_t most_gathered_bytes = std::size_t{1} << 20U;
-constexpr std::size_t most_kept_bytes = std::size_t{64} << 10U;
-
-// Nothing of the last one is left but its memory: to take that anew for each message would cost more than to fill it.
-void clear(mqtt::Publication& publication) {
-  publication.topic.clear();
-  if (publication.payload.capacity() > most_kept_bytes) publication.payload = {};
-  publication.payload.clear();
-  publication.expiry = std::chrono::seconds(0);
-  publication.content_type.clear();
-  publication.response_topic.clear();
-  publication.correlation_data.clear();
-  publication.user_properties.clear();
-}
 
 }  // namespace
 
@@ -48,12 +34,11 @@ Forwarder::Forwarder(ForwarderOptions options, mqtt::Options session, queue::Que
       replies_dropped_(metrics.counter("forwarder", "replies_dropped")),
       replies_(most_replies, most_reply_bytes),
       pause_(options.retry_min, options.retry_max),
+      writer_(options.publication),
       losses_(session.status_topic, queue, clock, log),
       replay_(options.replay_rate, clock),
       backlog_window_(clock),
-      gathering_({.id = options.id != ForwarderOptions::Id::none,
-                  .replayed = options.id == ForwarderOptions::Id::payload},
-                 most_gathered_bytes, clock),
+      gathering_(element_form(options.publication), most_gathered_bytes, clock),
       session_(std::move(session), *this, clock, metrics, log) {
   queue_.on_ready([this](bool appended) { appended ? session_.give_room_here() : session_.wake(); });
 }
@@ -224,14 +209,14 @@ bool Forwarder::send_replies() {
   while (!waiting_replies_.empty()) {
     queue::Outgoing outgoing;
     outgoing.delivery = waiting_replies_.front();
-    describe(outgoing, outgoing.delivery.message->expiry, false);
-    publication_.token = reply_token | next_reply_;
+    mqtt::Publication& publication = writer_.write(outgoing, outgoing.delivery.message->expiry, false);
+    publication.token = reply_token | next_reply_;
     std::string why;
-    const mqtt::PublishResult result = session_.publish(publication_, &why);
+    const mqtt::PublishResult result = session_.publish(publication, &why);
     if (result == mqtt::PublishResult::full || result == mqtt::PublishResult::down) return false;
     if (result == mqtt::PublishResult::refused) {
       replies_dropped_.add();
-      log_.warn("{}: the answer to a command cannot be published: {}", publication_.topic, why);
+      log_.warn("{}: the answer to a command cannot be published: {}", publication.topic, why);
     }
     ++next_reply_;
     waiting_replies_.pop_front();
@@ -278,10 +263,10 @@ Forwarder::Sent Forwarder::send(Held& held) {
   }
   const bool replayed = held.parcel.replayed || replay_.is_replayed(held.parcel.parts.front());
   if (replayed && !may_send_backlog()) return Sent::not_its_turn;
-  describe(held.parcel, expiry, replayed);
-  publication_.token = token;
+  mqtt::Publication& publication = writer_.write(held.parcel, expiry, replayed);
+  publication.token = token;
   std::string why;
-  switch (session_.publish(publication_, &why)) {
+  switch (session_.publish(publication, &why)) {
     case mqtt::PublishResult::sent:
       if (replayed) replay_.sent(held.parcel.parts.size());
       held.published = true;
@@ -317,48 +302,6 @@ std::chrono::seconds Forwarder::drop_expired(Parcel& parcel) {
   parcel.parts.erase(std::remove_if(parcel.parts.begin(), parcel.parts.end(), drop_if_expired),
                      parcel.parts.end());
   return shortest;
-}
-
-// What waited for the link is marked where ids are: in the payload, too, for those who read no properties.
-void Forwarder::describe(const Parcel& parcel, std::chrono::seconds expiry, bool replayed) {
-  if (!parcel.batched) {
-    describe(parcel.parts.front(), expiry, replayed);
-    return;
-  }
-  clear(publication_);
-  publication_.topic = parcel.topic();
-  publication_.payload =
-      encode_batch(parcel, {.id = options_.id != ForwarderOptions::Id::none,
-                            .replayed = replayed && options_.id == ForwarderOptions::Id::payload});
-  publication_.qos = parcel.options().qos;
-  publication_.retain = parcel.options().retain;
-  if (!options_.properties) return;
-  publication_.expiry = expiry;
-  publication_.content_type = "application/json";
-  if (replayed) publication_.user_properties.emplace_back("replayed", "true");
-}
-
-void Forwarder::describe(const queue::Outgoing& outgoing, std::chrono::seconds expiry, bool replayed) {
-  const Delivery& delivery = outgoing.delivery;
-  const Message& message = *delivery.message;
-  const bool in_payload = options_.id == ForwarderOptions::Id::payload && !outgoing.id.empty();
-  clear(publication_);
-  publication_.topic = delivery.topic();
-  encode::encode(delivery,
-                 {.id_in_payload = in_payload, .id = outgoing.id, .replayed = replayed && in_payload},
-                 publication_.payload);
-  publication_.qos = delivery.options.qos;
-  publication_.retain = delivery.options.retain || message.retain;
-  if (!options_.properties) return;
-  publication_.expiry = expiry;
-  publication_.content_type = encode::content_type(delivery);
-  publication_.response_topic = message.response_topic;
-  publication_.correlation_data = message.correlation_data;
-  publication_.user_properties = message.user_properties;
-  if (options_.id == ForwarderOptions::Id::property && !outgoing.id.empty()) {
-    publication_.user_properties.emplace_back("id", outgoing.id);
-  }
-  if (replayed) publication_.user_properties.emplace_back("replayed", "true");
 }
 
 Forwarder::Place Forwarder::find(std::uint64_t token) {

@@ -30,15 +30,14 @@
 #include "loss_report.hpp"
 #include "mqtt/options.hpp"
 #include "mqtt/session.hpp"
+#include "publication_writer.hpp"
 #include "queue/queue.hpp"
 #include "replay.hpp"
 
 namespace sluice {
 
 struct ForwarderOptions {
-  enum class Id : std::uint8_t { property, payload, none };
-  Id id = Id::property;
-  bool properties = true;         ///< the session speaks MQTT 5
+  PublicationOptions publication = {};
   std::uint32_t replay_rate = 0;  ///< messages of the backlog a second; 0 = as fast as acknowledged
   bool live_first = false;        ///< the backlog holds up no live message, and leaves it room in the window
   unsigned refusals = 5;          ///< so often refused while others pass: suspect
@@ -99,8 +98,6 @@ class Forwarder : public mqtt::Listener {
   void hold(std::vector<Parcel>& parcels);
   static bool may_overtake(std::uint64_t token, const Held& held);
   std::chrono::seconds drop_expired(Parcel& parcel);
-  void describe(const Parcel& parcel, std::chrono::seconds expiry, bool replayed);
-  void describe(const queue::Outgoing& outgoing, std::chrono::seconds expiry, bool replayed);
   Place find(std::uint64_t token);
   void bury(Place held, const std::string& reason, std::optional<std::uint8_t> code = {});
   void split(Place held, const std::string& why);
@@ -127,8 +124,7 @@ class Forwarder : public mqtt::Listener {
   std::size_t unpublished_ = 0;  // of them
   std::deque<Delivery> waiting_replies_;
   std::vector<queue::Outgoing> taken_;
-  std::vector<Parcel> ready_;      // to be held
-  mqtt::Publication publication_;  // the one that is being published; kept for its memory
+  std::vector<Parcel> ready_;  // to be held
   std::uint64_t next_reply_ = 0;
   std::uint64_t acknowledged_ = 0;
   Backoff pause_;
@@ -139,6 +135,7 @@ class Forwarder : public mqtt::Listener {
   std::optional<std::uint64_t> suspect_;  // tried alone
   unsigned losses_alone_ = 0;
 
+  PublicationWriter writer_;
   LossReport losses_;
   Replay replay_;
   BacklogWindow backlog_window_;
