@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <ctime>
 #include <exception>
 #include <limits>
@@ -18,8 +17,6 @@ namespace {
 
 // How long wait_room may take to notice a stop: the agent's own waiting cannot be interrupted.
 constexpr Nanoseconds wait_slice = std::chrono::milliseconds(50);
-// Counters are numbers up to here; a double beyond it is no count.
-constexpr double max_count = 9e15;
 
 std::string scope_of(const InstanceOptions& options) {
   return (options.is_input ? "input." : "output.") + options.name;
@@ -34,22 +31,6 @@ std::chrono::steady_clock::time_point deadline_after(std::int64_t timeout_ns) {
 
 Level to_level(std::int32_t level) {
   return static_cast<Level>(std::clamp<std::int32_t>(level, SLUICE_LOG_TRACE, SLUICE_LOG_ERROR));
-}
-
-bool is_metric_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
-// A sluice_metric is the address of the metric itself, which lives as long as the agent, with its kind in the bits
-// that the alignment leaves free.
-constexpr std::uintptr_t kind_bits = 3;
-static_assert(alignof(Counter) > kind_bits && alignof(Gauge) > kind_bits && alignof(Histogram) > kind_bits);
-
-template <typename T>
-sluice_metric* tag(T& metric, std::uintptr_t kind) {
-  return reinterpret_cast<sluice_metric*>(reinterpret_cast<std::uintptr_t>(&metric) | kind);
 }
 
 Nanoseconds system_time(clockid_t clock) {
@@ -76,17 +57,16 @@ Host::Counters::Counters(Metrics& metrics, const std::string& scope)
 Host::Host(const Library& library, const InstanceOptions& options, Upstream& upstream, const Clock& clock,
            Metrics& metrics, Log log)
     : name_(options.name),
-      plugin_scope_(scope_of(options) + ".plugin"),
       may_emit_(library.emits()),
       may_receive_(library.takes() && library.descriptor().run != nullptr),
       upstream_(upstream),
       clock_(clock),
-      metrics_(metrics),
       log_(std::move(log)),
       converter_(
           TopicTemplate(options.topic_template, options.agent_id, options.name, library.placeholders()),
           options.name),
       counters_(metrics, scope_of(options)),
+      own_metrics_(metrics, scope_of(options) + ".plugin"),
       inbox_(clock, options.mailbox_messages, options.mailbox_bytes, options.complete_within),
       abi_(make_abi(*this)) {}
 
@@ -136,17 +116,13 @@ sluice_host Host::make_abi(Host& host) {
   };
   abi.metric = [](void* self, std::uint32_t kind, sluice_str name) noexcept {
     sluice_metric* made = nullptr;
-    guarded(self, "metric", [&](Host& h) {
-      made = h.metric(kind, name);
-      return SLUICE_OK;
-    });
+    guarded(self, "metric",
+            [&](Host& h) { return h.refuse_if("metric", h.own_metrics_.make(kind, name, made)); });
     return made;
   };
   abi.record = [](void* self, sluice_metric* metric, double value) noexcept {
-    guarded(self, "record", [&](Host& h) {
-      h.record(metric, value);
-      return SLUICE_OK;
-    });
+    guarded(self, "record",
+            [&](Host& h) { return h.refuse_if("record", OwnMetrics::record(metric, value)); });
   };
   abi.now = [](void* self, std::int64_t* wall_ns, std::int64_t* monotonic_ns) noexcept {
     Host& h = *static_cast<Host*>(self);
@@ -176,6 +152,10 @@ sluice_status Host::refuse(const char* function, const Fault& fault) {
               function, tidy(to_string(fault)));
   }
   return SLUICE_INVALID;
+}
+
+sluice_status Host::refuse_if(const char* function, const Fault& fault) {
+  return fault ? refuse(function, fault) : SLUICE_OK;
 }
 
 sluice_status Host::refuse_message(const char* function, Fault fault, std::size_t index) {
@@ -358,48 +338,6 @@ void Host::close_inbox() {
   if (!pass) return;
   for (const Delivery& delivery : left)
     upstream_.completed(delivery, {Outcome::stopped, "the instance has ended", {}});
-}
-
-sluice_metric* Host::metric(std::uint32_t kind, const sluice_str& span) {
-  if (!readable(span) || !is_metric_name(view(span))) {
-    refuse("metric", {"name", "has other characters than a-z, 0-9 and '_'", {}});
-    return nullptr;
-  }
-  const std::string_view name = view(span);
-  switch (kind) {
-    case SLUICE_COUNTER:
-      return tag(metrics_.counter(plugin_scope_, name), SLUICE_COUNTER);
-    case SLUICE_GAUGE:
-      return tag(metrics_.gauge(plugin_scope_, name), SLUICE_GAUGE);
-    case SLUICE_HISTOGRAM:
-      return tag(metrics_.histogram(plugin_scope_, name), SLUICE_HISTOGRAM);
-    default:
-      refuse("metric", {"kind", "is unknown", {}});
-      return nullptr;
-  }
-}
-
-void Host::record(sluice_metric* metric, double value) {
-  if (metric == nullptr) return;
-  const auto bits = reinterpret_cast<std::uintptr_t>(metric);
-  auto* const address = reinterpret_cast<void*>(bits & ~kind_bits);
-  switch (bits & kind_bits) {
-    case SLUICE_COUNTER:
-      if (value >= 0 && value <= max_count) {
-        static_cast<Counter*>(address)->add(static_cast<std::uint64_t>(value));
-      } else {
-        refuse("record", {"value", "is no count", {}});
-      }
-      break;
-    case SLUICE_GAUGE:
-      static_cast<Gauge*>(address)->set(value);
-      break;
-    case SLUICE_HISTOGRAM:
-      if (!std::isnan(value)) static_cast<Histogram*>(address)->record(value);
-      break;
-    default:
-      break;
-  }
 }
 
 void Host::set_incarnation(std::shared_ptr<Incarnation> incarnation) {

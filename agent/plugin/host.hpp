@@ -23,6 +23,7 @@
 #include "plugin/incarnation.hpp"
 #include "plugin/instance.hpp"
 #include "plugin/library.hpp"
+#include "plugin/own_metrics.hpp"
 #include "plugin/upstream.hpp"
 #include "sluice/plugin.h"
 
@@ -74,8 +75,6 @@ class Host {
   sluice_status receive(const sluice_message** messages, std::size_t capacity, std::size_t* count,
                         std::int64_t timeout_ns);
   sluice_status complete(const sluice_completion* completion);
-  sluice_metric* metric(std::uint32_t kind, const sluice_str& name);
-  void record(sluice_metric* metric, double value);
 
   template <typename F>
   static sluice_status guarded(void* self, const char* function, F&& body) noexcept;
@@ -85,19 +84,19 @@ class Host {
   bool emits(const char* function);
   Fault convert(const sluice_array& messages, std::size_t index, const Stamp& now, Message& message) const;
   sluice_status refuse(const char* function, const Fault& fault);
+  sluice_status refuse_if(const char* function, const Fault& fault);
   sluice_status refuse_message(const char* function, Fault fault, std::size_t index);
   sluice_status settle(Inbox::Answer answer, const char* function);
 
   const std::string name_;
-  const std::string plugin_scope_;  // of the metrics that the plugin itself makes
   const bool may_emit_;
   const bool may_receive_;
   Upstream& upstream_;
   const Clock& clock_;
-  Metrics& metrics_;
   const Log log_;
   const Converter converter_;
   Counters counters_;
+  OwnMetrics own_metrics_;
   EventFd stop_event_;
   std::atomic<bool> stopping_{false};
   Inbox inbox_;

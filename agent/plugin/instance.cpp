@@ -2,13 +2,9 @@
 #include "plugin/instance.hpp"
 
 #include <fmt/core.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
-#include <csignal>
-#include <exception>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
@@ -18,17 +14,16 @@
 
 #include "base/backoff.hpp"
 #include "plugin/abi_settings.hpp"
+#include "plugin/call.hpp"
 #include "plugin/handed_out.hpp"
 #include "plugin/host.hpp"
 #include "plugin/incarnation.hpp"
-#include "plugin/text.hpp"
 
 namespace sluice::plugin {
 namespace {
 
 // At most so many messages go to one handle().
 constexpr std::size_t handle_batch = 100;
-constexpr std::size_t error_text_bytes = 1024;
 // Waiting is cut into pieces, so that no duration overflows.
 constexpr Nanoseconds longest_wait = std::chrono::hours(1);
 
@@ -39,68 +34,6 @@ void keep_for_ever(std::shared_ptr<void> memory) {
   static auto& kept = *new std::vector<std::shared_ptr<void>>;
   const std::lock_guard lock(mutex);
   kept.push_back(std::move(memory));
-}
-
-// A thread for a plugin: signals are for the agent's own threads.
-template <typename F>
-std::thread start_thread(F&& body) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  struct Restore {
-    sigset_t& mask;
-    ~Restore() { pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-  } const restore{before};
-  return std::thread(std::forward<F>(body));
-}
-
-void name_thread(std::thread& thread, const std::string& name) {
-  constexpr std::size_t kernel_limit = 15;
-  pthread_setname_np(thread.native_handle(), name.substr(0, kernel_limit).c_str());
-}
-
-// How a call into the plugin ended.
-struct Result {
-  sluice_status status = SLUICE_OK;
-  std::string text;
-};
-
-std::string status_text(sluice_status status) {
-  switch (status) {
-    case SLUICE_FULL:
-      return "FULL";
-    case SLUICE_STOPPED:
-      return "STOPPED";
-    case SLUICE_TIMEOUT:
-      return "TIMEOUT";
-    case SLUICE_INVALID:
-      return "INVALID";
-    case SLUICE_FAILED:
-      return "FAILED";
-    default:
-      return std::to_string(status);
-  }
-}
-
-// Calls a function of the plugin: an exception that leaves it, which plugin.h forbids, ends here as a failure.
-template <typename F>
-Result call(const char* function, F&& body) {
-  std::array<char, error_text_bytes> buffer{};
-  sluice_text error{sizeof(sluice_text), buffer.data(), buffer.size(), 0};
-  Result result;
-  try {
-    result.status = body(&error);
-    if (result.status == SLUICE_OK) return result;
-    result.text = tidy({buffer.data(), std::min(error.used, buffer.size())});
-    if (result.text.empty())
-      result.text = fmt::format("`{}` answered {}", function, status_text(result.status));
-  } catch (const std::exception& leaked) {
-    result = {SLUICE_FAILED, fmt::format("`{}` let an exception out: {}", function, tidy(leaked.what()))};
-  } catch (...) {
-    result = {SLUICE_FAILED, fmt::format("`{}` let an exception out", function)};
-  }
-  return result;
 }
 
 }  // namespace
@@ -158,7 +91,7 @@ class Instance::Life : public std::enable_shared_from_this<Life> {
   Ending poll(void* instance, std::string& error);
   Ending handle(void* instance, std::string& error);
   void destroy(void* instance);
-  Ending fail(Result result, std::string& error) const;
+  Ending fail(CallResult result, std::string& error) const;
   void back_off(const std::string& error, Nanoseconds lived);
   void abandon();
 
@@ -251,7 +184,7 @@ Instance::Life::Ending Instance::Life::live(std::string& error) {
   }
   host_.set_incarnation(incarnation);
   void* instance = nullptr;
-  const Result created = call("create", [&](sluice_text* text) {
+  const CallResult created = call("create", [&](sluice_text* text) {
     return plugin_.create(host_.abi(), settings_.root(), &instance, text);
   });
   if (abandoned()) return Ending::abandoned;
@@ -272,14 +205,14 @@ Instance::Life::Ending Instance::Life::live(std::string& error) {
 }
 
 void Instance::Life::destroy(void* instance) {
-  const Result result = call("destroy", [&](sluice_text*) {
+  const CallResult result = call("destroy", [&](sluice_text*) {
     plugin_.destroy(instance);
     return SLUICE_OK;
   });
   if (result.status != SLUICE_OK) host_.log(Level::error, result.text);
 }
 
-Instance::Life::Ending Instance::Life::fail(Result result, std::string& error) const {
+Instance::Life::Ending Instance::Life::fail(CallResult result, std::string& error) const {
   if (stopping()) return Ending::stopped;
   error = std::move(result.text);
   return Ending::failed;
@@ -292,7 +225,7 @@ Instance::Life::Ending Instance::Life::work(void* instance, std::string& error) 
 }
 
 Instance::Life::Ending Instance::Life::run(void* instance, std::string& error) {
-  Result result = call("run", [&](sluice_text* text) { return plugin_.run(instance, text); });
+  CallResult result = call("run", [&](sluice_text* text) { return plugin_.run(instance, text); });
   if (result.status != SLUICE_OK) return fail(std::move(result), error);
   return stopping() ? Ending::stopped : Ending::ended;
 }
@@ -302,7 +235,7 @@ Instance::Life::Ending Instance::Life::poll(void* instance, std::string& error) 
   std::int64_t turn = 0;
   while (wait_until(first + turn * options_.interval)) {
     const Nanoseconds began = host_.monotonic();
-    Result result = call("poll", [&](sluice_text* text) { return plugin_.poll(instance, text); });
+    CallResult result = call("poll", [&](sluice_text* text) { return plugin_.poll(instance, text); });
     if (result.status != SLUICE_OK) return fail(std::move(result), error);
     if (abandoned()) return Ending::abandoned;
     const Nanoseconds now = host_.monotonic();
@@ -316,7 +249,7 @@ Instance::Life::Ending Instance::Life::poll(void* instance, std::string& error) 
 
 Instance::Life::Ending Instance::Life::handle(void* instance, std::string& error) {
   while (host_.next(handed_, handle_batch, -1) == SLUICE_OK) {
-    Result result =
+    CallResult result =
         call("handle", [&](sluice_text* text) { return plugin_.handle(instance, handed_.array(), text); });
     if (result.status != SLUICE_OK) return fail(std::move(result), error);
   }
