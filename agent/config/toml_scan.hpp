@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A look over a TOML text before the parser sees it, which recurses without limit over dotted keys, and whose answer to
-// a letter such as U+03FB outside of quotes is undefined: refuses what nests too deep, what is not UTF-8, and what is not
-// ASCII outside of strings and comments. For every thread.
+// A look over a TOML text before the parser sees it, which recurses without limit over dotted keys and has few words for
+// what is not ASCII: refuses what nests too deep, what is not UTF-8, and what is not ASCII outside of strings and comments.
+// For every thread.
 #pragma once
 
 #include <cstdint>

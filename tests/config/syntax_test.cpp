@@ -14,6 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 std::vector<std::string> problems_of(std::string_view text) {
   Problems problems;
@@ -104,6 +105,12 @@ TEST(Syntax, LettersThatNeedQuotesAreRefusedWithTheirPlace) {
   EXPECT_THAT(problems_of("[a]\nb =2$$\xcf\xbb 2b \n"), ElementsAre("sluice.toml:2: column 7: " + words));
   EXPECT_THAT(problems_of("a = 1 # \xc3\xa4\n\"h\xc3\xb6he\" = '\xc3\xbc'\nb = \"\"\"\n\xc3\xa4\"\"\"\n"),
               IsEmpty());
+}
+
+// The parser looks on past a first error, and at quotes in another way than one who knows that they are wrong.
+TEST(Syntax, LettersAfterAnErrorAreLettersAllTheSame) {
+  EXPECT_THAT(problems_of("[a]\nb =4\"\"\"\"\"$$\xcf\xbb 2b \n\n"),
+              ElementsAre(StartsWith("sluice.toml:2: column ")));
 }
 
 TEST(Syntax, WhatIsNotUtf8IsRefusedWithItsPlace) {
