@@ -77,10 +77,16 @@ void Chain::load() {
     if (retired.lane == name_of(lane())) unlink(retired.number);
   }
   if (fs::exists(folder_)) finish_mending(folder_);
-  const std::vector<std::uint64_t> numbers = known_numbers();
-  for (const std::uint64_t number : numbers) {
-    if (!segments_.empty()) segments_.back().close();
-    load_segment(number, number == numbers.back());
+  for (const std::uint64_t number : known_numbers())
+    segments_.emplace_back(path_of(number), number, limits());
+  std::vector<std::uint64_t> changed;
+  for (Segment& segment : segments_) {
+    if (&segment == &segments_.back() || !records_.recall(segment)) changed.push_back(segment.number());
+  }
+  records_.break_seals(changed);
+  for (Segment& segment : segments_) {
+    if (std::binary_search(changed.begin(), changed.end(), segment.number())) load(segment);
+    last_ = std::max(last_, segment.last());
   }
   retire_empty();
   measure_newest();
@@ -98,6 +104,7 @@ void Chain::reload(bool doubtful) {
   }
   // Rows go into the newest only; of the others memory knows everything.
   if (!segments_.empty()) {
+    records_.break_seal(segments_.back().number());
     segments_.back().load(now_());
     if (doubtful) segments_.back().write_back();
     last_ = std::max(last_, segments_.back().last());

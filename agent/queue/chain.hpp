@@ -85,7 +85,7 @@ class Chain final : public Store {
  private:
   static constexpr std::size_t max_open = 3;
 
-  void load_segment(std::uint64_t number, bool newest);
+  void load(Segment& segment);
   void mend(Segment& segment, const Remembered& remembered, const std::string& reason);
   Remembered remembered(std::uint64_t number) const;
   std::vector<std::uint64_t> known_numbers() const;

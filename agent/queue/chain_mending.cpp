@@ -51,15 +51,11 @@ Remembered Chain::remembered(std::uint64_t number) const {
   return remembered;
 }
 
-void Chain::load_segment(std::uint64_t number, bool newest) {
-  Segment& segment = segments_.emplace_back(path_of(number), number, limits());
-  if (!newest && records_.recall(segment)) {
-    last_ = std::max(last_, segment.last());
-    return;
-  }
-  records_.break_seal(number);
-  const Remembered before = remembered(number);
-  if (const auto record = records_.find(number)) last_ = std::max(last_, record->last);
+// What is not the newest is closed afterwards.
+void Chain::load(Segment& segment) {
+  const bool newest = &segment == &segments_.back();
+  const Remembered before = remembered(segment.number());
+  if (const auto record = records_.find(segment.number())) last_ = std::max(last_, record->last);
   const fs::path log = sqlite::with_suffix(segment.file(), "-wal");
   try {
     if (!fs::exists(fs::symlink_status(segment.file()))) {
@@ -81,8 +77,8 @@ void Chain::load_segment(std::uint64_t number, bool newest) {
     if (!error.is_damage()) throw;
     mend(segment, before, error.what());
   }
-  last_ = std::max(last_, segment.last());
   records_.note(segment);
+  if (!newest) segment.close();
 }
 
 bool Chain::mend(const fs::path& file, const std::string& reason) {

@@ -88,7 +88,7 @@ class Segment {
   void write_back();
   bool unsaved() const { return unsaved_ > 0 || unsynced_; }
   std::uint64_t unsaved_sequences() const { return unsaved_; }
-  /// The file says all of it: what has been settled, durably, and how many rows there are.
+  /// The file says all of it, once it is closed: what has been settled, and how many rows there are.
   bool is_written() const { return !unsaved() && uncounted_rows_ == 0; }
 
   /// Appends rows after `after` that are not gone, in order, until `max_rows` or `max_bytes` are reached, or

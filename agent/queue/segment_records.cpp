@@ -29,9 +29,9 @@ constexpr std::size_t ways_at = 4;
 constexpr std::size_t intervals_at = ways_at + way_count;
 constexpr std::size_t most_intervals = (numbers_a_record - intervals_at) / 2;
 
-// Its seal: what identifies the record it belongs to, the file, when the newest rows came, how many are missing, pairs of
+// Its seal: the checksum of the record it belongs to, the file, when the newest rows came, how many are missing, pairs of
 // starts.
-constexpr std::size_t file_at = 2;
+constexpr std::size_t file_at = 1;
 constexpr std::size_t newest_at = file_at + 2;
 constexpr std::size_t missing_at = newest_at + 4;
 constexpr std::size_t starts_at = missing_at + 1;
@@ -100,10 +100,7 @@ void SegmentRecords::note(const Segment& segment) {
 }
 
 void SegmentRecords::erase(std::uint64_t number) {
-  if (!mirror_.contains(key_of(number))) return;
-  mirror_.erase(key_of(number) | seal_bit);
-  mirror_.erase(key_of(number));
-  mirror_.sync();
+  mirror_.erase(std::array{key_of(number) | seal_bit, key_of(number)});
 }
 
 void SegmentRecords::seal(const Segment& segment, std::int64_t wall_ns) {
@@ -114,8 +111,7 @@ void SegmentRecords::seal(const Segment& segment, std::int64_t wall_ns) {
   if (!file || !is_settled(file->changed_ns, wall_ns)) return;
   note(segment);
   const Moment& newest = segment.newest();
-  Mirror::Numbers numbers{segment.counts().committed,
-                          segment.counts().gone(),
+  Mirror::Numbers numbers{Mirror::checksum_of(key_of(segment.number()), numbers_of(segment)),
                           file->bytes,
                           static_cast<std::uint64_t>(file->changed_ns),
                           static_cast<std::uint64_t>(newest.wall_ns),
@@ -131,26 +127,26 @@ void SegmentRecords::seal(const Segment& segment, std::int64_t wall_ns) {
   mirror_.put(key, numbers);
 }
 
-void SegmentRecords::break_seal(std::uint64_t number) {
-  const Mirror::Key key = key_of(number) | seal_bit;
-  if (!mirror_.contains(key)) return;
-  mirror_.erase(key);
-  mirror_.sync();
+void SegmentRecords::break_seals(std::span<const std::uint64_t> numbers) {
+  std::vector<Mirror::Key> seals;
+  for (const std::uint64_t number : numbers) seals.push_back(key_of(number) | seal_bit);
+  mirror_.erase(seals);
 }
 
 bool SegmentRecords::recall(Segment& segment) const {
-  const auto sealed = mirror_.find(key_of(segment.number()) | seal_bit);
-  const auto record = find(segment.number());
-  if (!sealed || !record) return false;
+  const Mirror::Key key = key_of(segment.number());
+  const auto sealed = mirror_.find(key | seal_bit);
+  const auto recorded = mirror_.find(key);
+  if (!sealed || !recorded) return false;
   const Mirror::Numbers& seal = *sealed;
-  if (record->counts.committed != seal[0] || record->counts.gone() != seal[1]) return false;
+  if (seal[0] != Mirror::checksum_of(key, *recorded)) return false;
   const auto file = state_of(segment.file());
   if (!file || file->bytes != seal[file_at] ||
       file->changed_ns != static_cast<std::int64_t>(seal[file_at + 1])) {
     return false;
   }
-  Segment::Contents contents{record->first,   record->last, record->counts, record->gone, {}, {},
-                             seal[missing_at]};
+  const Record record = record_in(*recorded);
+  Segment::Contents contents{record.first, record.last, record.counts, record.gone, {}, {}, seal[missing_at]};
   contents.newest = {static_cast<std::int64_t>(seal[newest_at]),
                      static_cast<std::int64_t>(seal[newest_at + 1]), seal[newest_at + 2],
                      seal[newest_at + 3] != 0};

@@ -4,15 +4,16 @@
 // the size and the time of change that its file had then. As long as these are the same, and there is no log, a start
 // knows the segment without opening it.
 //
-// The time of change (ctime) is the kernel's: nobody can set it, and another file under this name has another one. What it cannot tell is a change in the same tick of the clock, so
-// a file is sealed when it has been as it is for a while. A power cut may lose the time of a change and keep the change, so
-// the seal is broken before the file is written, durably.
+// The time of change (ctime) is the kernel's: no program sets it, and another file under this name has another one. What
+// it cannot tell is a change in the same tick of the clock, so a file is sealed when it has been as it is for a while. A
+// power cut may lose the time of a change and keep the change, so the seal is broken before the file is written, durably.
 //
-// Owned by the chain, used by the storage thread. Nothing here throws, but for want of memory.
+// Owned by the chain, used by the storage thread. Nothing here throws, but what takes records away.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "queue/lane.hpp"
@@ -40,15 +41,16 @@ class SegmentRecords {
   std::vector<std::uint64_t> numbers() const;
   std::optional<Record> find(std::uint64_t number) const;
   void note(const Segment& segment);
-  /// The segment is gone, durably: one that has a record and no file is a loss.
+  /// The segment is gone, durably: one that has a record and no file is a loss. Throws as break_seals().
   void erase(std::uint64_t number);
   void sync() { mirror_.sync(); }
 
   /// Seals a closed segment whose file says all that is known of it. One with more starts or gaps than a record has room
   /// for stays without.
   void seal(const Segment& segment, std::int64_t wall_ns);
-  /// Before the file is written.
-  void break_seal(std::uint64_t number);
+  /// Before these files are written. Throws std::system_error where the disk refuses: then they may not be.
+  void break_seals(std::span<const std::uint64_t> numbers);
+  void break_seal(std::uint64_t number) { break_seals({&number, 1}); }
   /// Tells the segment what it would find in its file; false: there is no seal, or the file is another one.
   bool recall(Segment& segment) const;
 

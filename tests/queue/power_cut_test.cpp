@@ -16,6 +16,7 @@
 
 #include "queue/fixture.hpp"
 #include "queue/recorded_disk.hpp"
+#include "queue/seals.hpp"
 #include "queue/simulated_disk.hpp"
 #include "support/dose.hpp"
 
@@ -37,6 +38,7 @@ struct Kind {
   bool fills_up = false;  // drops the oldest again and again
   int cuts = 100;         // the small dose
   bool lanes = false;     // by priority, live messages first, and some by topic
+  bool large = false;     // messages that fill many segments, most of which are sealed
 };
 
 // What is known of a message, each as a position in the record.
@@ -61,6 +63,8 @@ class Life {
     options_.reserve_free = 0;
     options_.max_bytes = kind.fills_up ? 3 << 20 : 16 << 20;  // segments of 1 MiB in either case
     options_.memory = 1 << 20;
+    clock_.set_wall(
+        std::chrono::hours(24 * 365 * 100));  // long after the files have changed: they are sealed
     begin();
     for (int step = 0; step < steps; ++step) live();
     end();
@@ -137,7 +141,8 @@ class Life {
         messages_[number].accepted_at = Nanoseconds::max();
       }
       if (below(8) == 0) answer = std::shared_ptr<void>(nullptr, [this, number](void*) { promise(number); });
-      Delivery delivery = delivery_of(number, below(4) == 0 ? 4000 + below(8000) : 20 + below(900));
+      const bool large = kind_.large || below(4) == 0;
+      Delivery delivery = delivery_of(number, large ? 4000 + below(8000) : 20 + below(900));
       if (kind_.lanes) choose_lane(delivery, number);
       while (queue_->append(std::move(delivery), answer) == Push::full) let_time_pass();
       {
@@ -268,6 +273,7 @@ struct Tally {
   std::uint64_t missing = 0;       // all that is promised and not there
   std::uint64_t most_missing = 0;  // by one cut
   std::uint64_t bad = 0;           // images with something wrong
+  std::uint64_t sealed = 0;        // segments whose seal was there
   std::string first_problem;
 };
 
@@ -280,6 +286,11 @@ class Image {
     options.directory = folder / "queue";
     clock_.set_wall(life.ended());
     clock_.reboot();
+    // The times of all changes are lost.
+    for (const Lane lane : all_lanes) {
+      const fs::path place = options.directory / name_of(lane);
+      tally_.sealed += make_seals_fit(options.directory / "mirror", lane, place);
+    }
     try {
       open(options);
       read();
@@ -472,7 +483,7 @@ class PowerCut : public testing::TestWithParam<Kind> {
               << ", acknowledged ones again " << tally.again << ", counted away " << tally.counted
               << ", lost " << tally.missing - tally.counted << " (at most " << tally.most_missing
               << " by a cut)"
-              << ", disks with something wrong " << tally.bad << '\n';
+              << ", disks with something wrong " << tally.bad << ", sealed segments " << tally.sealed << '\n';
     return tally;
   }
 };
@@ -489,6 +500,7 @@ TEST_P(SyncedPowerCut, LeavesAllThatWasCommittedAndALedgerThatAddsUp) {
 INSTANTIATE_TEST_SUITE_P(
     Kinds, SyncedPowerCut,
     testing::Values(Kind{"Strict"}, Kind{"Balanced", Durability::balanced}, Kind{"Flash", Durability::flash},
+                    Kind{"Large", Durability::balanced, Sync::full, false, false, 100, false, true},
                     Kind{"Full", Durability::strict, Sync::full, false, true},
                     Kind{"AfterFailedSyncs", Durability::strict, Sync::full, true},
                     Kind{"Lanes", Durability::strict, Sync::full, false, false, 100, true},

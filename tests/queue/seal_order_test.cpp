@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
 #include "queue/fixture.hpp"
+#include "queue/mirror.hpp"
 #include "queue/recorded_disk.hpp"
 
 namespace sluice::queue {
@@ -73,6 +75,26 @@ TEST_F(SealOrderTest, ASealIsBrokenDurablyBeforeItsFileIsWritten) {
   ASSERT_NE(written, operations.end());
   EXPECT_LT(broken - from, written - from);
   EXPECT_LT(durable - from, written - from);
+}
+
+// What the kernel could not write it takes for clean, and never writes.
+TEST(MirrorOrder, AFileWhoseSyncHasFailedIsRemovedDurably) {
+  const TemporaryDirectory directory;
+  RecordedDisk disk(directory.path());
+  Mirror mirror(directory.path() / "mirror");
+  mirror.put(1, {10});
+  mirror.put(2, {20});
+  const std::size_t before = disk.position();
+  disk.fail_syncs(1);
+  mirror.erase(std::array<Mirror::Key, 1>{1});
+  EXPECT_FALSE(mirror.contains(1));
+  std::vector<Kind> kinds;
+  for (std::size_t i = before; i < disk.position(); ++i) kinds.push_back(disk.operations()[i].kind);
+  EXPECT_EQ(kinds, (std::vector<Kind>{Kind::write, Kind::failed_sync, Kind::remove, Kind::sync_folder}));
+  mirror.put(3, {30});
+  Mirror again(directory.path() / "mirror");
+  again.load();
+  EXPECT_EQ(again.keys(0, 9), (std::vector<Mirror::Key>{2, 3})) << "the rest is still known";
 }
 
 }  // namespace
