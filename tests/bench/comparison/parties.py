@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs that a comparison starts: a broker, the agent, the bare library, a subscriber. Each ends with its owner."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -72,12 +71,9 @@ class Process:
         raise Failed(f"process {self.pid} has ended")
 
     def processor_seconds(self):
-        """Of all its threads that live."""
-        total = 0
-        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                total += int((task / "schedstat").read_text().split()[0])
-        return total / 1e9
+        """User and system, of all its threads, those that have ended too."""
+        process_clock = ~self.pid << 3 | 2  # clock_getcpuclockid(3)
+        return time.clock_gettime(process_clock)
 
 
 class Broker(Process):
